@@ -1,1 +1,23 @@
-//! The common crate of 11Wire.
+//! The common crate of 11Wire: everything that more than one Lambda function needs.
+//!
+//! `call`, `guard`, `retry` and `phone` are pure: no tokio, no AWS, no SQL, no clock. `signalwire` and `elevenlabs`
+//! each hold their vendor's client, signature and wire types. `store` is PostgreSQL, one file an aggregate. `blobs`,
+//! `queue`, `config`, `http`, `auth` and `telemetry` are the thin rest.
+
+pub mod auth;
+pub mod aws;
+pub mod blobs;
+pub mod call;
+pub mod config;
+pub mod elevenlabs;
+pub mod guard;
+pub mod http;
+pub mod mp3;
+pub mod phone;
+pub mod problem;
+pub mod queue;
+pub mod retry;
+pub mod signalwire;
+pub mod store;
+pub mod telemetry;
+pub mod ticket;

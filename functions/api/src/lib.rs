@@ -1,1 +1,163 @@
-//! api
+//! Reads and control: agents, calls.
+
+mod agents;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use elevenwire::auth::{Scope, Tokens};
+use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::http::{Reply, json_object};
+use elevenwire::problem::{FieldError, Problem};
+use elevenwire::store::agents::{Agent, Stored};
+use elevenwire::store::{Store, StoreError};
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+/// A body larger than this is not read.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct App {
+    /// Everything.
+    pub store: Store,
+    /// Who may ask.
+    pub tokens: Tokens,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// What the function reads from its environment.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: Secret,
+    /// `API_TOKENS`.
+    pub tokens: Tokens,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed.
+    pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
+        let database_url = env.secret("DATABASE_URL");
+        let tokens = env.with("API_TOKENS", Tokens::parse);
+        env.finish(tokens.map(|tokens| Self { database_url, tokens }))
+    }
+}
+
+/// The routes.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/api/agents", get(list_agents).post(post_agent))
+        .route("/api/agents/{name}", get(get_agent).put(put_agent))
+        .route("/api/calls/{id}", get(get_call))
+        .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))
+        .method_not_allowed_fallback(async || {
+            Answer(Problem::new(405, "Method Not Allowed", "This address does not take this method.").into())
+        })
+        .layer(axum::extract::DefaultBodyLimit::max(LARGEST_BODY))
+        .with_state(Arc::new(app))
+}
+
+/// An answer of ours as one of axum's.
+struct Answer(Reply);
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.0.body));
+        *response.status_mut() = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let content_type = [("Content-Type", self.0.content_type.to_owned()), ("Cache-Control", "no-store".to_owned())];
+        for (name, value) in content_type.into_iter().chain(self.0.headers).filter(|(_, value)| !value.is_empty()) {
+            if let (Ok(name), Ok(value)) = (name.parse::<header::HeaderName>(), value.parse()) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self(reply)
+    }
+}
+
+type Answered = Result<Answer, Answer>;
+
+fn wrong(problem: Problem) -> Answer {
+    Answer(problem.into())
+}
+
+fn unavailable(error: StoreError) -> Answer {
+    tracing::error!(error = %error, "the database was asked in vain");
+    wrong(Problem::unavailable("The database"))
+}
+
+fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Result<(), Answer> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    app.tokens.authorize(header, scope).map(|_| ()).map_err(wrong)
+}
+
+async fn get_call(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let missing = || wrong(Problem::not_found("There is no call with this id. Its id is in the answer of POST /api/calls."));
+    let id = Uuid::parse_str(&id).map_err(|_| missing())?;
+    let view = app.store.call_view(id).await.map_err(unavailable)?.ok_or_else(missing)?;
+    Ok(Reply::json(200, &view.0).into())
+}
+
+async fn list_agents(State(app): State<Arc<App>>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let agents = app.store.agents().await.map_err(unavailable)?;
+    Ok(Reply::json(200, &json!({ "agents": agents })).into())
+}
+
+async fn get_agent(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let agent = app.store.agent(&name).await.map_err(unavailable)?;
+    let agent = agent.ok_or_else(|| wrong(Problem::not_found("There is no agent with this name. GET /api/agents lists them.")))?;
+    Ok(Reply::json(200, &agent).into())
+}
+
+async fn post_agent(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
+    authorize(&app, &headers, Scope::Admin)?;
+    let body = json_object(&body).map_err(wrong)?;
+    let agent = agents::parse(&body, None, (app.now)()).map_err(wrong)?;
+    store_agent(&app, &agent, false).await
+}
+
+async fn put_agent(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
+    authorize(&app, &headers, Scope::Admin)?;
+    let body = json_object(&body).map_err(wrong)?;
+    let agent = agents::parse(&body, Some(&name), (app.now)()).map_err(wrong)?;
+    store_agent(&app, &agent, true).await
+}
+
+async fn store_agent(app: &App, agent: &Agent, replace: bool) -> Answered {
+    match app.store.put_agent(agent, replace).await.map_err(unavailable)? {
+        Stored::Created(agent) => {
+            let location = format!("/api/agents/{}", agent.name);
+            Ok(Reply::json(201, &agent).with("Location", location).into())
+        }
+        Stored::Replaced(agent) => Ok(Reply::json(200, &agent).into()),
+        Stored::NameTaken => {
+            let detail = format!("There is an agent of this name. Change it with PUT /api/agents/{}.", agent.name);
+            Err(wrong(Problem::new(409, "Conflict", detail)))
+        }
+        Stored::NumberTaken => Err(wrong(Problem::fields(vec![FieldError::new(
+            "number",
+            "belongs to another agent",
+            "One number is one agent at ElevenLabs: import another number, or change that agent.",
+        )]))),
+    }
+}

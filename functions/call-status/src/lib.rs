@@ -1,1 +1,138 @@
-//! call-status
+//! Folds what is heard about a call into its row, and decides what is next.
+
+use elevenwire::call::{AnsweredBy, CarrierStatus, Event, Fact, State};
+use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::queue::{CallCommand, CallNews, CarrierRoute, Queue};
+use elevenwire::retry::Failure;
+use elevenwire::signalwire::callback::{self, Callback};
+use elevenwire::store::Store;
+use elevenwire::store::calls::News;
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct App {
+    /// Calls.
+    pub store: Store,
+    /// place-call's queue, for commands to the carrier.
+    pub calls: Queue,
+}
+
+/// What the function reads from its environment.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: Secret,
+    /// `CALLS_QUEUE_URL`.
+    pub calls_queue_url: String,
+    /// `CALL_EVENTS_QUEUE_URL`.
+    pub queue_url: String,
+    /// `DEAD_LETTER_QUEUE_URL`.
+    pub dead_letter_queue_url: String,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed.
+    pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
+        let config = Self {
+            database_url: env.secret("DATABASE_URL"),
+            calls_queue_url: env.required("CALLS_QUEUE_URL"),
+            queue_url: env.required("CALL_EVENTS_QUEUE_URL"),
+            dead_letter_queue_url: env.required("DEAD_LETTER_QUEUE_URL"),
+        };
+        env.finish(Some(config))
+    }
+}
+
+/// Takes one piece of news in.
+///
+/// # Errors
+/// [`Failure`] says when to try again.
+pub async fn take_in(app: &App, news: CallNews, now: Timestamp) -> Result<(), Failure> {
+    match news {
+        CallNews::Carrier { call_id, route, received_at, fields } => {
+            let callback = Callback::from_fields(fields).map_err(|error| Failure::never(error.to_string()))?;
+            let Some(fact) = fact(route, &callback) else {
+                tracing::warn!(call.id = %call_id, route = ?route, "a word of the carrier's that is not known");
+                return Ok(());
+            };
+            let at = callback.timestamp().filter(|at| *at <= received_at).unwrap_or(received_at);
+            let news = News { event: Event::new(fact, at), raw: Some(json!(callback.fields())) };
+            learn(app, call_id, news, now).await
+        }
+        CallNews::NotInitiated { received_at, conversation_id, agent_id: _, call_sid, failure, sip_code } => {
+            let Some(call_id) = find(app, &conversation_id, call_sid.as_deref()).await? else {
+                // Somebody called the agent's number by himself, or the number of somebody else's system.
+                tracing::info!("an initiation failure of no call of ours");
+                return Ok(());
+            };
+            let fact = Fact::NotInitiated { conversation_id, failure, sip_code };
+            learn(app, call_id, Event::new(fact, received_at).into(), now).await
+        }
+    }
+}
+
+async fn learn(app: &App, call_id: Uuid, news: News, now: Timestamp) -> Result<(), Failure> {
+    let machine = matches!(news.event.fact, Fact::Detected { answered_by: AnsweredBy::Machine, .. });
+    let call = app.store.learn(call_id, &[news], now).await?;
+    tracing::info!(call.id = %call_id, call.state = call.state.as_str(), call.outcome = call.outcome.map(|o| o.as_str()), "learnt");
+    if call.double_dial {
+        tracing::error!(call.id = %call_id, alarm = "double_dial", "the carrier made two calls of one");
+    }
+    // Detection is asked for only by agents that hang up on machines.
+    if machine && call.state != State::Ended && app.store.want_hang_up(call_id, now).await? {
+        app.calls.send(&CallCommand::HangUp { call_id }).await?;
+    }
+    Ok(())
+}
+
+async fn find(app: &App, conversation_id: &str, call_sid: Option<&str>) -> Result<Option<Uuid>, Failure> {
+    if let Some(call_id) = app.store.call_of_conversation(conversation_id).await? {
+        return Ok(Some(call_id));
+    }
+    match call_sid {
+        Some(sid) => Ok(app.store.call_of_carrier_id(sid).await?),
+        None => Ok(None),
+    }
+}
+
+/// What a request of the carrier's says; `None` when it says nothing that is known.
+#[must_use]
+pub fn fact(route: CarrierRoute, callback: &Callback) -> Option<Fact> {
+    let sid = callback.call_sid().to_owned();
+    match route {
+        CarrierRoute::Voice | CarrierRoute::Fallback => {
+            Some(Fact::Fetched { sid, answered_by: callback.answered_by().map(who) })
+        }
+        CarrierRoute::Action => Some(Fact::AgentLeg {
+            sid,
+            status: CarrierStatus::parse(callback.dial_call_status()?.as_str())?,
+            sip_code: callback.dial_sip_response_code(),
+            duration_secs: callback.dial_call_duration(),
+        }),
+        CarrierRoute::Status => match (callback.call_status(), callback.answered_by()) {
+            // A result of answering machine detection carries the status as well in some forms; progress never carries
+            // who answered.
+            (_, Some(answered_by)) => Some(Fact::Detected { sid, answered_by: who(answered_by) }),
+            (Some(status), None) => Some(Fact::Carrier {
+                sid,
+                status: CarrierStatus::parse(status.as_str())?,
+                sip_code: callback.sip_result_code(),
+                duration_secs: callback.call_duration(),
+            }),
+            (None, None) => None,
+        },
+    }
+}
+
+fn who(answered_by: callback::AnsweredBy) -> AnsweredBy {
+    match answered_by {
+        callback::AnsweredBy::Machine => AnsweredBy::Machine,
+        _ => AnsweredBy::Person,
+    }
+}

@@ -1,1 +1,28 @@
-fn main() {}
+//! call-status: the Lambda function behind the queue `call-events`.
+
+use aws_lambda_events::sqs::SqsEvent;
+use call_status::{App, Config, take_in};
+use elevenwire::config::Env;
+use elevenwire::queue::{CallNews, Queue, Worker};
+use elevenwire::store::Store;
+use elevenwire::{aws, telemetry};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main reads the clock")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let config = Config::from_env(Env::of_process())?;
+    let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
+    let worker = Worker {
+        queue: Queue::new(sqs.clone(), config.queue_url),
+        dead_letters: Queue::new(sqs.clone(), config.dead_letter_queue_url),
+    };
+    let app = App { store: Store::new(config.database_url), calls: Queue::new(sqs, config.calls_queue_url) };
+    let (app, worker) = (&app, &worker);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
+        let answer = worker.each(event.payload, |news: CallNews| take_in(app, news, jiff::Timestamp::now()));
+        Ok::<_, Error>(answer.await)
+    }))
+    .await
+}

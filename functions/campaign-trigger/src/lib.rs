@@ -1,1 +1,57 @@
-//! campaign-trigger
+//! Every minute: what is due becomes a wake-up. The row knows its time, so a lost message only waits for the next minute.
+
+use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::queue::{CallCommand, Queue};
+use elevenwire::retry::Failure;
+use elevenwire::store::Store;
+use jiff::Timestamp;
+
+/// A wake-up is given this long to arrive by itself.
+const GRACE_SECS: i64 = 20;
+
+/// Most wake-ups in one run; the rest is found a minute later.
+const MOST: i64 = 500;
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct App {
+    /// Attempts.
+    pub store: Store,
+    /// place-call's queue.
+    pub calls: Queue,
+}
+
+/// What the function reads from its environment.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: Secret,
+    /// `CALLS_QUEUE_URL`.
+    pub calls_queue_url: String,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed.
+    pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
+        let config =
+            Self { database_url: env.secret("DATABASE_URL"), calls_queue_url: env.required("CALLS_QUEUE_URL") };
+        env.finish(Some(config))
+    }
+}
+
+/// Wakes place-call for every attempt that is overdue, and for every claim whose asker died. Safe to run twice at once: a
+/// doubled wake-up finds the attempt claimed.
+///
+/// # Errors
+/// When the database or the queue does not answer; the next run does it all again.
+pub async fn sweep(app: &App, now: Timestamp) -> Result<usize, Failure> {
+    let overdue = app.store.overdue(now, GRACE_SECS, MOST).await?;
+    for (call_id, state) in &overdue {
+        tracing::info!(call.id = %call_id, call.state = state.as_str(), "overdue");
+        app.calls.send(&CallCommand::Place { call_id: *call_id }).await?;
+    }
+    Ok(overdue.len())
+}

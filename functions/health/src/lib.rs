@@ -1,1 +1,182 @@
-//! health
+//! Health: a deep check on schedule asks every dependency; the address serves its last result, so that nobody without a
+//! token can make us call a vendor.
+
+mod checks;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+pub use checks::App;
+use elevenwire::auth::{Scope, Tokens};
+use elevenwire::blobs::{BlobError, Blobs};
+use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::http::{Inbound, Reply};
+use elevenwire::problem::Problem;
+use elevenwire::signalwire::space::SpaceUrl;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Where the last result lies: in the bucket, so that it can be read when the database is what is down.
+const LATEST: &str = "health/latest.json";
+
+/// A result older than this says nothing about now: the schedule runs every 5 minutes.
+const STALE_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// What a deep check found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// `ok` when every dependency answered.
+    pub status: Status,
+    /// When it was asked.
+    pub checked_at: Timestamp,
+    /// Each dependency.
+    pub checks: Vec<Check>,
+    /// Seconds since the last post-call webhook; `null` when there never was one.
+    pub last_webhook_age_secs: Option<i64>,
+    /// What works, but should be mended.
+    pub warnings: Vec<String>,
+}
+
+/// Whether all is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Every dependency answered.
+    Ok,
+    /// Some did not.
+    Failing,
+}
+
+/// One dependency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// Whether it answered as it should.
+    pub ok: bool,
+    /// How long that took.
+    pub ms: u64,
+    /// What is wrong and how to mend it, or a figure. Never a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What the function reads from its environment.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: Secret,
+    /// `API_TOKENS`.
+    pub tokens: Tokens,
+    /// `S3_BUCKET`.
+    pub bucket: String,
+    /// `SIGNALWIRE_SPACE_URL`.
+    pub space: SpaceUrl,
+    /// `SIGNALWIRE_PROJECT_ID`.
+    pub project_id: String,
+    /// `SIGNALWIRE_API_TOKEN`.
+    pub carrier_token: Secret,
+    /// `ELEVENLABS_API_URL`.
+    pub elevenlabs_url: String,
+    /// `ELEVENLABS_API_KEY`.
+    pub elevenlabs_key: Secret,
+    /// The four queues, by name.
+    pub queue_urls: [(&'static str, String); 4],
+    /// Whether `ELEVENLABS_WEBHOOK_ALLOWED_IPS` names anybody.
+    pub addresses_limited: bool,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed.
+    pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
+        let database_url = env.secret("DATABASE_URL");
+        let bucket = env.required("S3_BUCKET");
+        let project_id = env.required("SIGNALWIRE_PROJECT_ID");
+        let carrier_token = env.secret("SIGNALWIRE_API_TOKEN");
+        let elevenlabs_key = env.secret("ELEVENLABS_API_KEY");
+        let elevenlabs_url = env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| "https://api.elevenlabs.io".to_owned());
+        let queue_urls = [
+            ("calls", env.required("CALLS_QUEUE_URL")),
+            ("call-events", env.required("CALL_EVENTS_QUEUE_URL")),
+            ("transcriptions", env.required("TRANSCRIPTIONS_QUEUE_URL")),
+            ("recordings", env.required("RECORDINGS_QUEUE_URL")),
+        ];
+        let addresses_limited = env.optional("ELEVENLABS_WEBHOOK_ALLOWED_IPS").is_some();
+        let tokens = env.with("API_TOKENS", Tokens::parse);
+        let space = env.with("SIGNALWIRE_SPACE_URL", |text| SpaceUrl::parse(text).map_err(|error| error.to_string()));
+        env.finish(tokens.zip(space).map(|(tokens, space)| Self {
+            database_url,
+            tokens,
+            bucket,
+            space,
+            project_id,
+            carrier_token,
+            elevenlabs_url,
+            elevenlabs_key,
+            queue_urls,
+            addresses_limited,
+        }))
+    }
+}
+
+/// Asks every dependency now and keeps the result.
+///
+/// # Errors
+/// When the result cannot be kept; it was logged by then.
+pub async fn check(app: &App, now: Timestamp) -> Result<Report, BlobError> {
+    let report = checks::run(app, now).await;
+    for check in report.checks.iter().filter(|check| !check.ok) {
+        tracing::error!(check = check.name, ms = check.ms, detail = check.detail, "unhealthy");
+    }
+    tracing::info!(health = ?report.status, "checked");
+    let body = serde_json::to_vec(&report).unwrap_or_default();
+    app.blobs.put(LATEST, "application/json", Bytes::from(body)).await?;
+    Ok(report)
+}
+
+/// Answers `GET /api/health`.
+pub async fn answer(app: &App, request: &Inbound, now: Timestamp) -> Reply {
+    if request.query("deep").is_none_or(|deep| deep == "0" || deep == "false") {
+        return cached(&app.blobs, now).await;
+    }
+    match app.tokens.authorize(request.header("authorization"), Scope::Read) {
+        Err(problem) => problem.into(),
+        Ok(_) => match check(app, now).await {
+            Ok(report) => reply(&report),
+            Err(error) => {
+                tracing::error!(error = %error, "the result could not be kept");
+                Problem::unavailable("The bucket").into()
+            }
+        },
+    }
+}
+
+async fn cached(blobs: &Blobs, now: Timestamp) -> Reply {
+    let body = match blobs.get(LATEST).await {
+        Ok(body) => body,
+        Err(BlobError::Missing(_)) => return not_known("No check has run yet. The schedule runs one every 5 minutes."),
+        Err(BlobError::Down(error)) => {
+            tracing::error!(error = error, "the last result could not be read");
+            return Problem::unavailable("The bucket").into();
+        }
+    };
+    let Ok(report) = serde_json::from_slice::<Report>(&body) else {
+        return not_known("The last result was written by another version. The next check mends it.");
+    };
+    let age = now.duration_since(report.checked_at);
+    if age > STALE_AFTER.try_into().unwrap_or_default() {
+        return not_known("The last check is older than 15 minutes: is its schedule running?");
+    }
+    reply(&report)
+}
+
+fn not_known(detail: &str) -> Reply {
+    Problem::new(503, "Service Unavailable", detail).into()
+}
+
+fn reply(report: &Report) -> Reply {
+    Reply::json(if report.status == Status::Ok { 200 } else { 503 }, report)
+}

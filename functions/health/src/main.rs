@@ -1,1 +1,43 @@
-fn main() {}
+//! health: the Lambda function behind `GET /api/health` and its schedule.
+
+use std::time::Duration;
+
+use elevenwire::blobs::Blobs;
+use elevenwire::config::Env;
+use elevenwire::http::{Trigger, gateway_json};
+use elevenwire::queue::Queue;
+use elevenwire::store::Store;
+use elevenwire::{aws, elevenlabs, http, signalwire, telemetry};
+use health::{App, Config, answer, check};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+/// A check that takes longer than this counts as no answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main reads the clock")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let config = Config::from_env(Env::of_process())?;
+    let aws = aws::config().await;
+    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let app = App {
+        store: Store::new(config.database_url),
+        tokens: config.tokens,
+        blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
+        carrier: signalwire::client::Client::new(config.space, config.project_id, config.carrier_token, PATIENCE)?,
+        elevenlabs: elevenlabs::client::Client::new(http::client(PATIENCE)?, &config.elevenlabs_url, config.elevenlabs_key)?,
+        queues: config.queue_urls.into_iter().map(|(name, url)| (name, Queue::new(sqs.clone(), url))).collect(),
+        addresses_limited: config.addresses_limited,
+    };
+    let app = &app;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        let now = jiff::Timestamp::now();
+        match Trigger::of(event.payload) {
+            Trigger::Request(request) => Ok::<_, Error>(gateway_json(&answer(app, &request, now).await)),
+            Trigger::Other => Ok(serde_json::to_value(check(app, now).await?)?),
+        }
+    }))
+    .await
+}

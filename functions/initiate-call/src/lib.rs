@@ -1,1 +1,210 @@
-//! initiate-call
+//! `POST /api/calls`: a wish to call somebody is checked, written down once, and place-call is woken.
+
+mod request;
+
+use elevenwire::auth::{Caller, Scope, Tokens};
+use elevenwire::config::{Env, Misconfigured};
+use elevenwire::http::{Inbound, Reply, json_object};
+use elevenwire::problem::{FieldError, Problem};
+use elevenwire::queue::{CallCommand, Queue};
+use elevenwire::store::Store;
+use elevenwire::store::agents::Agent;
+use elevenwire::store::intents::{IdempotencyKey, NewCall, Recorded};
+use jiff::{Timestamp, ToSpan};
+pub use request::CallRequest;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// A body larger than this is not read.
+const LARGEST_BODY: usize = 256 * 1024;
+
+/// A single call that could not be placed for this long makes no sense any more.
+const WORTH_PLACING_MINUTES: i64 = 15;
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct App {
+    /// Intents and agents.
+    pub store: Store,
+    /// Who may call.
+    pub tokens: Tokens,
+    /// place-call's queue.
+    pub calls: Queue,
+    /// Seconds to let ring when nobody says otherwise.
+    pub ring_timeout_secs: u32,
+    /// Our own address, for links.
+    pub public_base_url: String,
+}
+
+/// What the function reads from its environment.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: elevenwire::config::Secret,
+    /// `API_TOKENS`.
+    pub tokens: Tokens,
+    /// `CALLS_QUEUE_URL`.
+    pub calls_queue_url: String,
+    /// `CALL_TIMEOUT_SECS`.
+    pub ring_timeout_secs: u32,
+    /// `PUBLIC_BASE_URL`.
+    pub public_base_url: String,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed.
+    pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
+        let database_url = env.secret("DATABASE_URL");
+        let calls_queue_url = env.required("CALLS_QUEUE_URL");
+        let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
+        let public_base_url = env.required("PUBLIC_BASE_URL").trim_end_matches('/').to_owned();
+        let tokens = env.with("API_TOKENS", Tokens::parse);
+        env.finish(tokens.map(|tokens| Self { database_url, tokens, calls_queue_url, ring_timeout_secs, public_base_url }))
+    }
+}
+
+/// Handles a request. `draw` are the random bits of the new call's id.
+pub async fn initiate(app: &App, request: &Inbound, now: Timestamp, draw: [u8; 10]) -> Reply {
+    match record(app, request, now, draw).await {
+        Ok(reply) => reply,
+        Err(problem) => problem.into(),
+    }
+}
+
+async fn record(app: &App, request: &Inbound, now: Timestamp, draw: [u8; 10]) -> Result<Reply, Problem> {
+    let caller = app.tokens.authorize(request.header("authorization"), Scope::Call)?;
+    if request.body.len() > LARGEST_BODY {
+        return Err(Problem::new(413, "Content Too Large", "The body may have 256 kB."));
+    }
+    let key = idempotency_key(request, &caller)?;
+    let wish = CallRequest::parse(&json_object(&request.body)?)?;
+    let agent = agent(app, &wish).await?;
+    let from = caller_id(&wish, &agent)?;
+    let call = intent(app, &wish, &agent, from, &caller, call_id(now, draw), now);
+    let response = response(&call, now);
+    let recorded = app.store.record_intent(&call, &key, &response, now).await.map_err(|error| unavailable(&error))?;
+    match recorded {
+        Recorded::Fresh => {
+            wake(app, call.id).await;
+            tracing::info!(call.id = %call.id, campaign.id = call.campaign, "written down");
+            Ok(accepted(app, call.id, &response))
+        }
+        Recorded::Done { call_id, response } => {
+            // Its first wake-up may be what was lost.
+            wake(app, call_id).await;
+            Ok(accepted(app, call_id, &response).with("Idempotency-Replayed", "true"))
+        }
+        Recorded::KeyReused => Err(Problem::fields(vec![FieldError::new(
+            "Idempotency-Key",
+            "was used for another request before",
+            "Send a new key for a new call; send the same body to ask for the same call.",
+        )])),
+        Recorded::StillRunning => {
+            Err(Problem::new(409, "Conflict", "The request with this Idempotency-Key is still running. Send it again in a second."))
+        }
+        Recorded::NumberBusy { call_id } => {
+            let detail = "A call to this number is waiting or live. It ends by itself: follow the link.";
+            Err(Problem::new(409, "Conflict", detail).with_link(link(app, call_id)))
+        }
+    }
+}
+
+/// The key of the IETF draft is a structured string, in quotes; a bare one is taken too.
+fn idempotency_key(request: &Inbound, caller: &Caller) -> Result<IdempotencyKey, Problem> {
+    let key = request.header("idempotency-key").map(|key| key.trim().trim_matches('"')).unwrap_or_default();
+    if key.is_empty() || key.len() > 255 || !key.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
+        let detail = "Send an `Idempotency-Key` header with 1 to 255 characters, new for each call (a UUID): sent twice \
+                      with the same key, a request makes one call.";
+        return Err(Problem::new(400, "Bad Request", detail));
+    }
+    let request_sha256 = hex::encode(Sha256::digest(&request.body));
+    Ok(IdempotencyKey { token: caller.name.clone(), key: key.to_owned(), request_sha256 })
+}
+
+async fn agent(app: &App, wish: &CallRequest) -> Result<Agent, Problem> {
+    let found = app.store.agent(&wish.agent).await.map_err(|error| unavailable(&error))?;
+    found.ok_or_else(|| {
+        let mend = "GET /api/agents lists the registered agents; POST /api/agents registers one.";
+        Problem::fields(vec![FieldError::new("agent", "is not registered", mend)])
+    })
+}
+
+fn caller_id(wish: &CallRequest, agent: &Agent) -> Result<String, Problem> {
+    let from = match &wish.from {
+        Some(from) => agent.caller_ids.iter().find(|id| *id == from.as_str()),
+        None => agent.caller_ids.first(),
+    };
+    from.cloned().ok_or_else(|| {
+        let mend = "Use one of the agent's `caller_ids`, or add the number to them.";
+        Problem::fields(vec![FieldError::new("from", "is not a number that this agent may call from", mend)])
+    })
+}
+
+fn intent(
+    app: &App,
+    wish: &CallRequest,
+    agent: &Agent,
+    from: String,
+    caller: &Caller,
+    id: Uuid,
+    now: Timestamp,
+) -> NewCall {
+    NewCall {
+        id,
+        to: wish.to.clone(),
+        from,
+        agent: agent.name.clone(),
+        elevenlabs_agent_id: agent.elevenlabs_agent_id.clone(),
+        campaign: wish.campaign.clone(),
+        variables: wish.variables.clone(),
+        metadata: wish.metadata.clone(),
+        requested_by: caller.name.clone(),
+        ring_timeout_secs: wish.timeout_secs.or(agent.ring_timeout_secs).unwrap_or(app.ring_timeout_secs),
+        max_duration_secs: wish.max_duration_secs.unwrap_or(u32::MAX).min(agent.max_duration_secs),
+        due_at: now,
+        expires_at: now.checked_add(WORTH_PLACING_MINUTES.minutes()).unwrap_or(now),
+    }
+}
+
+/// A version 7 UUID of the given time, so that ids sort by age.
+fn call_id(now: Timestamp, draw: [u8; 10]) -> Uuid {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &draw).into_uuid()
+}
+
+fn response(call: &NewCall, now: Timestamp) -> Value {
+    json!({
+        "id": call.id,
+        "to": call.to,
+        "from": call.from,
+        "agent": call.agent,
+        "campaign": call.campaign,
+        "state": "intent",
+        "created_at": now,
+        "expires_at": call.expires_at,
+    })
+}
+
+fn accepted(app: &App, call_id: Uuid, response: &Value) -> Reply {
+    Reply::json(202, response).with("Location", link(app, call_id))
+}
+
+fn link(app: &App, call_id: Uuid) -> String {
+    format!("{}/api/calls/{call_id}", app.public_base_url)
+}
+
+/// A lost wake-up delays a call, and loses nothing: the intent is written down, and the trigger sweeps.
+async fn wake(app: &App, call_id: Uuid) {
+    if let Err(error) = app.calls.send(&CallCommand::Place { call_id }).await {
+        tracing::warn!(call.id = %call_id, error = %error, "could not wake place-call; the trigger will");
+    }
+}
+
+fn unavailable(error: &elevenwire::store::StoreError) -> Problem {
+    tracing::error!(error = %error, "the intent could not be written down");
+    Problem::unavailable("The database")
+}

@@ -1,1 +1,23 @@
-fn main() {}
+//! initiate-call: the Lambda function behind `POST /api/calls`.
+
+use elevenwire::config::Env;
+use elevenwire::queue::Queue;
+use elevenwire::store::Store;
+use elevenwire::{aws, http, telemetry};
+use initiate_call::{App, Config, initiate};
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main reads the clock")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::start();
+    let config = Config::from_env(Env::of_process())?;
+    let app = App {
+        store: Store::new(config.database_url),
+        tokens: config.tokens,
+        calls: Queue::new(aws_sdk_sqs::Client::new(&aws::config().await), config.calls_queue_url),
+        ring_timeout_secs: config.ring_timeout_secs,
+        public_base_url: config.public_base_url,
+    };
+    let app = &app;
+    http::serve(|request| async move { initiate(app, &request, jiff::Timestamp::now(), rand::random()).await }).await
+}

@@ -1,1 +1,112 @@
-//! personalize-call
+//! Answers ElevenLabs' question "who is this?" when the agent's leg comes up: the call's variables. A person is on the
+//! line, so it is one statement, bounded in time, and an answer in any case: a failed answer can prevent the
+//! conversation.
+
+use std::time::Duration;
+
+use elevenwire::config::{Env, Misconfigured, Secret, is_one_of};
+use elevenwire::elevenlabs::initiation::{Request, Response};
+use elevenwire::http::{Inbound, Reply};
+use elevenwire::store::Store;
+use elevenwire::store::calls::Personal;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// The header that carries the secret.
+pub const SECRET_HEADER: &str = "x-elevenwire-secret";
+
+/// How long the database may take.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// The vendor's question is small.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// What the function needs.
+#[derive(Debug)]
+pub struct App {
+    /// Calls.
+    pub store: Store,
+    /// The secrets that a question may carry.
+    pub secrets: Vec<Secret>,
+}
+
+/// What the function reads from its environment.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: Secret,
+    /// `ELEVENLABS_INITIATION_SECRET`.
+    pub secrets: Vec<Secret>,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or malformed.
+    pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
+        env.required("ELEVENLABS_INITIATION_SECRET");
+        let config =
+            Self { database_url: env.secret("DATABASE_URL"), secrets: env.secrets("ELEVENLABS_INITIATION_SECRET") };
+        env.finish(Some(config))
+    }
+}
+
+/// Handles a question.
+pub async fn personalize(app: &App, request: &Inbound, now: Timestamp) -> Reply {
+    if !is_one_of(&app.secrets, request.header(SECRET_HEADER).unwrap_or_default()) {
+        tracing::warn!(webhook = "initiation", request.id = request.request_id, "refused");
+        return Reply::empty(401);
+    }
+    if request.body.len() > LARGEST_BODY {
+        return Reply::empty(413);
+    }
+    let Ok(question) = Request::parse(&request.body) else { return Reply::empty(400) };
+    let call_id = question.call_hints().into_iter().find_map(|hint| Uuid::parse_str(hint).ok());
+    let variables = match call_id {
+        Some(call_id) => variables(app, call_id, &question, now).await,
+        // Somebody calls the agent's number by himself.
+        None => Map::new(),
+    };
+    Reply::json(200, &Response::new(variables))
+}
+
+async fn variables(app: &App, call_id: Uuid, question: &Request, now: Timestamp) -> Map<String, Value> {
+    let agent = question.agent_id.as_deref().unwrap_or_default();
+    let conversation = question.conversation_id.as_deref().filter(|id| !id.is_empty());
+    let asked = app.store.personalize(call_id, agent, conversation, now);
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(Some(personal))) => {
+            tracing::info!(call.id = %call_id, campaign.id = personal.campaign_id, "personalized");
+            known(personal)
+        }
+        Ok(Ok(None)) => {
+            tracing::warn!(call.id = %call_id, "no such call of this agent");
+            Map::new()
+        }
+        Ok(Err(error)) => {
+            tracing::error!(call.id = %call_id, error = %error, "answered without the database");
+            from_headers(call_id)
+        }
+        Err(_) => {
+            tracing::error!(call.id = %call_id, "the database did not answer in time");
+            from_headers(call_id)
+        }
+    }
+}
+
+fn known(personal: Personal) -> Map<String, Value> {
+    let mut variables = match personal.variables {
+        Value::Object(variables) => variables,
+        _ => Map::new(),
+    };
+    variables.insert("campaign_id".to_owned(), Value::String(personal.campaign_id.unwrap_or_default()));
+    variables.extend(from_headers(personal.call_id));
+    variables
+}
+
+/// What is known without the database: the call's id, so that the transcript finds its way home.
+fn from_headers(call_id: Uuid) -> Map<String, Value> {
+    Map::from_iter([("call_id".to_owned(), Value::String(call_id.to_string()))])
+}

@@ -1,1 +1,16 @@
-fn main() {}
+//! personalize-call: the Lambda function behind `POST /api/webhooks/elevenlabs/initiation`.
+
+use elevenwire::config::Env;
+use elevenwire::store::Store;
+use elevenwire::{http, telemetry};
+use personalize_call::{App, Config, personalize};
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main reads the clock")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    telemetry::start();
+    let config = Config::from_env(Env::of_process())?;
+    let app = App { store: Store::new(config.database_url), secrets: config.secrets };
+    let app = &app;
+    http::serve(|request| async move { personalize(app, &request, jiff::Timestamp::now()).await }).await
+}

@@ -1,1 +1,37 @@
-fn main() {}
+//! place-call: the Lambda function behind the queue `calls`.
+
+use aws_lambda_events::sqs::SqsEvent;
+use elevenwire::config::Env;
+use elevenwire::queue::{CallCommand, Queue, Worker};
+use elevenwire::signalwire::client::{Client, TIMEOUT};
+use elevenwire::store::Store;
+use elevenwire::{aws, telemetry};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use place_call::{App, Config, carry_out};
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main reads the clock")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let config = Config::from_env(Env::of_process())?;
+    let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
+    let worker = Worker {
+        queue: Queue::new(sqs.clone(), config.queue_url),
+        dead_letters: Queue::new(sqs, config.dead_letter_queue_url),
+    };
+    let app = App {
+        store: Store::new(config.database_url),
+        carrier: Client::new(config.space, config.project_id, config.token, TIMEOUT)?,
+        public_base_url: config.public_base_url,
+        max_retries: config.max_retries,
+        retry_delay: config.retry_delay,
+    };
+    let (app, worker) = (&app, &worker);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
+        let answer = worker.each(event.payload, |command: CallCommand| {
+            carry_out(app, command, jiff::Timestamp::now(), rand::random())
+        });
+        Ok::<_, Error>(answer.await)
+    }))
+    .await
+}

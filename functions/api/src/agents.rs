@@ -1,0 +1,190 @@
+//! `/api/agents`: who speaks, from which numbers, under which limits.
+
+use elevenwire::phone::PhoneNumber;
+use elevenwire::problem::{FieldError, Problem};
+use elevenwire::store::agents::{Agent, Amd, Connect};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+const FIELDS: [&str; 8] = [
+    "name",
+    "elevenlabs_agent_id",
+    "number",
+    "caller_ids",
+    "connect",
+    "amd",
+    "ring_timeout_secs",
+    "max_duration_secs",
+];
+
+/// Seconds that a call lasts at most unless the agent says otherwise: ElevenLabs' own default.
+const MAX_DURATION_SECS: u32 = 600;
+
+/// Reads an agent. `name` comes from the path for PUT, from the body for POST.
+///
+/// # Errors
+/// 422 with each field, its problem and its mend.
+pub fn parse(body: &Value, name: Option<&str>, now: Timestamp) -> Result<Agent, Problem> {
+    let empty = Map::new();
+    let mut reader = Reader { body: body.as_object().unwrap_or(&empty), errors: Vec::new() };
+    reader.refuse_unknown();
+    let name = reader.agent_name(name);
+    let elevenlabs_agent_id = reader.vendor_id();
+    let number = reader.sip_number();
+    let caller_ids = reader.caller_ids();
+    reader.word("connect", &["sip"], "sip", "Use `sip`: the call is bridged to the agent's number over SIP.");
+    let amd = reader.word("amd", &["off", "hang_up"], "off", "Use `off`, or `hang_up` to hang up on machines.");
+    let ring_timeout_secs = reader.seconds("ring_timeout_secs", 5, 600);
+    let max_duration_secs = reader.seconds("max_duration_secs", 10, 7200).unwrap_or(MAX_DURATION_SECS);
+    if !reader.errors.is_empty() {
+        return Err(Problem::fields(reader.errors));
+    }
+    let amd = if amd == "hang_up" { Amd::HangUp } else { Amd::Off };
+    Ok(Agent {
+        name,
+        elevenlabs_agent_id,
+        number,
+        caller_ids,
+        connect: Connect::Sip,
+        amd,
+        ring_timeout_secs,
+        max_duration_secs,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+struct Reader<'b> {
+    body: &'b Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, field: &str, problem: &str, mend: &str) {
+        self.errors.push(FieldError::new(field, problem, mend));
+    }
+
+    fn refuse_unknown(&mut self) {
+        // What GET answers may be sent back: its times are ours, and are ignored.
+        let known = |key: &&String| !FIELDS.contains(&key.as_str()) && *key != "created_at" && *key != "updated_at";
+        for key in self.body.keys().filter(known).cloned().collect::<Vec<_>>() {
+            let shown: String = key.chars().take(64).collect();
+            self.wrong(&shown, "is not a field of an agent", &format!("Leave it out, or use one of: {}.", FIELDS.join(", ")));
+        }
+    }
+
+    fn text(&self, field: &str) -> Option<&str> {
+        self.body.get(field).and_then(Value::as_str)
+    }
+
+    fn agent_name(&mut self, from_path: Option<&str>) -> String {
+        let name = from_path.or(self.text("name")).unwrap_or_default().to_owned();
+        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(good) {
+            self.wrong("name", "is missing or is not a name", "Use 1 to 64 letters, digits, or any of `. _ : -`.");
+        } else if self.text("name").is_some_and(|body| body != name) {
+            self.wrong("name", "is not the name in the address", "Leave it out, or make both the same.");
+        }
+        name
+    }
+
+    fn vendor_id(&mut self) -> String {
+        let id = self.text("elevenlabs_agent_id").unwrap_or_default().to_owned();
+        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if id.is_empty() || id.len() > 128 || !id.chars().all(good) {
+            self.wrong("elevenlabs_agent_id", "is missing or malformed", "Copy the agent's id from ElevenLabs (agent_…).");
+        }
+        id
+    }
+
+    /// ElevenLabs names a trunk by the number as it was imported, with `+` only if it was imported with it.
+    fn sip_number(&mut self) -> String {
+        let number = self.text("number").unwrap_or_default().to_owned();
+        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '_' | '-' | '.');
+        if number.is_empty() || number.len() > 64 || !number.chars().all(good) {
+            let mend = "Give the phone number that was imported at ElevenLabs, written exactly as it is there.";
+            self.wrong("number", "is missing or malformed", mend);
+        }
+        number
+    }
+
+    fn caller_ids(&mut self) -> Vec<String> {
+        let Some(Value::Array(items)) = self.body.get("caller_ids") else {
+            self.wrong("caller_ids", "is missing or is not a list", "List the SignalWire numbers that it may call from.");
+            return Vec::new();
+        };
+        if items.is_empty() || items.len() > 100 {
+            self.wrong("caller_ids", "is empty or too long", "List 1 to 100 numbers.");
+        }
+        let mut numbers = Vec::new();
+        for (at, item) in items.iter().enumerate() {
+            match PhoneNumber::parse(item.as_str().unwrap_or_default()) {
+                Ok(number) => numbers.push(number.as_str().to_owned()),
+                Err(problem) => {
+                    self.errors.push(FieldError::new(format!("caller_ids[{at}]"), problem.to_string(), "Write it in E.164 form, such as +14155550123."));
+                }
+            }
+        }
+        numbers
+    }
+
+    fn word<'w>(&mut self, field: &str, words: &[&'w str], default: &'w str, mend: &str) -> &'w str {
+        match self.body.get(field) {
+            None | Some(Value::Null) => default,
+            Some(value) => match words.iter().find(|word| value.as_str() == Some(word)) {
+                Some(word) => word,
+                None => {
+                    self.wrong(field, "is not one of the known words", mend);
+                    default
+                }
+            },
+        }
+    }
+
+    fn seconds(&mut self, field: &str, least: u64, most: u64) -> Option<u32> {
+        let value = self.body.get(field).filter(|value| !value.is_null())?;
+        let seconds = value.as_u64().filter(|seconds| (least..=most).contains(seconds));
+        if seconds.is_none() {
+            self.wrong(field, "is out of bounds", &format!("Send whole seconds from {least} to {most}."));
+        }
+        seconds.and_then(|seconds| u32::try_from(seconds).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap()
+    }
+
+    fn body() -> Value {
+        json!({"name": "reminder", "elevenlabs_agent_id": "agent_1", "number": "+15550001111",
+            "caller_ids": ["+1 415 555 0100"]})
+    }
+
+    #[test]
+    fn a_small_agent_gets_sensible_defaults() {
+        let agent = parse(&body(), None, at()).unwrap();
+        assert_eq!((agent.amd, agent.max_duration_secs, agent.ring_timeout_secs), (Amd::Off, 600, None));
+        assert_eq!(agent.caller_ids, ["+14155550100"]);
+    }
+
+    #[test]
+    fn what_get_answers_can_be_put_back() {
+        let agent = parse(&body(), None, at()).unwrap();
+        assert_eq!(parse(&serde_json::to_value(&agent).unwrap(), Some("reminder"), at()).unwrap(), agent);
+    }
+
+    #[test]
+    fn everything_wrong_is_named_at_once() {
+        let body = json!({"name": "a b", "caller_ids": ["123"], "amd": "maybe", "connect": "trunk", "max_duration_secs": 9, "x": 1});
+        let fields: Vec<String> = parse(&body, None, at()).unwrap_err().errors.into_iter().map(|e| e.field).collect();
+        for field in ["name", "elevenlabs_agent_id", "number", "caller_ids[0]", "amd", "connect", "max_duration_secs", "x"] {
+            assert!(fields.contains(&field.to_owned()), "{field} in {fields:?}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What may be asked for, and what is wrong with a request that asks for something else.
+
+use elevenwire::phone::{NotANumber, PhoneNumber};
+use elevenwire::problem::{FieldError, Problem};
+use serde_json::{Map, Value};
+
+/// The body's fields.
+const FIELDS: [&str; 8] = ["to", "agent", "from", "campaign", "variables", "metadata", "timeout_secs", "max_duration_secs"];
+
+/// Seconds that a call may be let ring: the carrier takes up to 600, and under 5 nobody can pick up.
+const RING_SECS: std::ops::RangeInclusive<u64> = 5..=600;
+
+/// Seconds that a call may last: ElevenLabs' own bounds end at 7,200.
+const DURATION_SECS: std::ops::RangeInclusive<u64> = 10..=7200;
+
+/// Most variables, longest name, longest value, and largest object, in characters and bytes. The initiation answer that
+/// carries the variables may have 256 kB.
+const MOST_VARIABLES: usize = 100;
+const LONGEST_NAME: usize = 64;
+const LONGEST_VALUE: usize = 4096;
+const LARGEST_OBJECT: usize = 64 * 1024;
+
+/// A request whose every field is in bounds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallRequest {
+    /// Who is called.
+    pub to: PhoneNumber,
+    /// Our name of the agent.
+    pub agent: String,
+    /// Caller id; the agent's first one when not given.
+    pub from: Option<PhoneNumber>,
+    /// Campaign.
+    pub campaign: Option<String>,
+    /// Variables for the agent.
+    pub variables: Value,
+    /// The owner's notes.
+    pub metadata: Value,
+    /// Seconds to let it ring.
+    pub timeout_secs: Option<u32>,
+    /// Seconds after which it is ended.
+    pub max_duration_secs: Option<u32>,
+}
+
+impl CallRequest {
+    /// Reads a body; everything that is wrong is reported at once.
+    ///
+    /// # Errors
+    /// 422 with each field, its problem and its mend.
+    pub fn parse(body: &Value) -> Result<Self, Problem> {
+        let empty = Map::new();
+        let mut reader = Reader { body: body.as_object().unwrap_or(&empty), errors: Vec::new() };
+        reader.refuse_unknown();
+        let to = reader.number("to");
+        if to.is_none() && !reader.has("to") {
+            reader.wrong("to", "is missing", "Give the number in E.164 form, such as +14155550123.");
+        }
+        let agent = reader.name("agent");
+        if agent.is_none() && !reader.has("agent") {
+            reader.wrong("agent", "is missing", "Give the name of a registered agent (GET /api/agents lists them).");
+        }
+        let from = reader.number("from");
+        let campaign = reader.name("campaign");
+        let variables = reader.object("variables");
+        reader.check_variables(&variables);
+        let metadata = reader.object("metadata");
+        let timeout_secs = reader.seconds("timeout_secs", RING_SECS);
+        let max_duration_secs = reader.seconds("max_duration_secs", DURATION_SECS);
+        match (to, agent) {
+            (Some(to), Some(agent)) if reader.errors.is_empty() => {
+                Ok(Self { to, agent, from, campaign, variables, metadata, timeout_secs, max_duration_secs })
+            }
+            _ => Err(Problem::fields(reader.errors)),
+        }
+    }
+}
+
+struct Reader<'b> {
+    body: &'b Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, field: &str, problem: &str, mend: &str) {
+        self.errors.push(FieldError::new(field, problem, mend));
+    }
+
+    fn has(&self, field: &str) -> bool {
+        self.body.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    fn refuse_unknown(&mut self) {
+        let unknown: Vec<String> = self.body.keys().filter(|key| !FIELDS.contains(&key.as_str())).cloned().collect();
+        for key in unknown {
+            let key: String = key.chars().take(LONGEST_NAME).collect();
+            self.wrong(&key, "is not a field of a call", &format!("Leave it out, or use one of: {}.", FIELDS.join(", ")));
+        }
+    }
+
+    fn text(&mut self, field: &str) -> Option<String> {
+        match self.body.get(field)? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            _ => {
+                self.wrong(field, "is not a text", "Send it as a JSON string.");
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, field: &str) -> Option<PhoneNumber> {
+        let text = self.text(field)?;
+        match PhoneNumber::parse(&text) {
+            Ok(number) => Some(number),
+            Err(problem) => {
+                let mend = match problem {
+                    NotANumber::NoCountryCode => "Write it with + and its country code, such as +14155550123. No prefix is guessed.",
+                    NotANumber::Invalid => "Check its digits: they do not make a number of that country.",
+                };
+                self.wrong(field, &problem.to_string(), mend);
+                None
+            }
+        }
+    }
+
+    fn name(&mut self, field: &str) -> Option<String> {
+        let text = self.text(field)?;
+        if is_name(&text) {
+            return Some(text);
+        }
+        self.wrong(field, "is not a name", "Use 1 to 64 letters, digits, or any of `. _ : -`.");
+        None
+    }
+
+    fn object(&mut self, field: &str) -> Value {
+        let value = match self.body.get(field) {
+            None | Some(Value::Null) => return Value::Object(Map::new()),
+            Some(value) => value.clone(),
+        };
+        if !value.is_object() {
+            self.wrong(field, "is not an object", "Send it as a JSON object.");
+        } else if value.to_string().len() > LARGEST_OBJECT {
+            self.wrong(field, "is too large", "Keep it under 64 kB.");
+        } else if holds_nul(&value) {
+            self.wrong(field, "holds a NUL character", "Remove \\u0000: the database cannot hold it.");
+        } else {
+            return value;
+        }
+        Value::Object(Map::new())
+    }
+
+    fn check_variables(&mut self, variables: &Value) {
+        let Some(variables) = variables.as_object() else { return };
+        if variables.len() > MOST_VARIABLES {
+            self.wrong("variables", "has too many names", "Send at most 100 variables.");
+        }
+        for (name, value) in variables {
+            let shown: String = name.chars().take(LONGEST_NAME).collect();
+            let field = format!("variables.{shown}");
+            if !is_variable(name) {
+                self.wrong(&field, "is not a name of a variable", "Use a letter, then up to 63 letters, digits or `_`.");
+            } else if is_reserved(name) {
+                self.wrong(&field, "is a reserved name", "`call_id`, `campaign_id`, `system__*` and `secret__*` are set by the system: choose another name.");
+            } else {
+                match value {
+                    Value::String(text) if text.len() > LONGEST_VALUE => {
+                        self.wrong(&field, "is too long", "Keep it under 4,096 bytes.");
+                    }
+                    Value::String(_) | Value::Number(_) | Value::Bool(_) => {}
+                    _ => self.wrong(&field, "is not a text, number or boolean", "Send a plain value."),
+                }
+            }
+        }
+    }
+
+    fn seconds(&mut self, field: &str, bounds: std::ops::RangeInclusive<u64>) -> Option<u32> {
+        match self.body.get(field)? {
+            Value::Null => None,
+            value => {
+                let seconds = value.as_u64().filter(|seconds| bounds.contains(seconds));
+                if seconds.is_none() {
+                    let mend = format!("Send whole seconds from {} to {}.", bounds.start(), bounds.end());
+                    self.wrong(field, "is out of bounds", &mend);
+                }
+                seconds.and_then(|seconds| u32::try_from(seconds).ok())
+            }
+        }
+    }
+}
+
+/// Whether a text can be the name of an agent or a campaign.
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-'))
+}
+
+fn is_variable(name: &str) -> bool {
+    name.len() <= LONGEST_NAME
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn is_reserved(name: &str) -> bool {
+    matches!(name, "call_id" | "campaign_id") || name.starts_with("system__") || name.starts_with("secret__")
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn wrong_fields(body: &Value) -> Vec<String> {
+        CallRequest::parse(body).unwrap_err().errors.into_iter().map(|error| error.field).collect()
+    }
+
+    #[test]
+    fn a_small_request_is_enough() {
+        let request = CallRequest::parse(&json!({"to": "+1 415 555 0123", "agent": "reminder"})).unwrap();
+        assert_eq!((request.to.as_str(), request.variables), ("+14155550123", json!({})));
+    }
+
+    #[test]
+    fn everything_wrong_is_named_at_once() {
+        let body = json!({"to": "4155550123", "from": 7, "agent": "no spaces please", "timeout_secs": 0,
+            "max_duration_secs": 7201, "variables": {"call_id": "x", "system__x": 1, "secret__k": "y", "1st": "z", "list": []},
+            "metadata": [], "phone": "+14155550123"});
+        let fields = wrong_fields(&body);
+        for field in ["to", "from", "agent", "timeout_secs", "max_duration_secs", "variables.call_id", "variables.system__x",
+            "variables.secret__k", "variables.1st", "variables.list", "metadata", "phone"] {
+            assert!(fields.contains(&field.to_owned()), "{field} in {fields:?}");
+        }
+        assert_eq!(wrong_fields(&json!({})), ["to", "agent"]);
+    }
+
+    #[test]
+    fn what_the_database_cannot_hold_is_refused_before_it() {
+        assert_eq!(wrong_fields(&json!({"to": "+14155550123", "agent": "a", "variables": {"name": "a\u{0}b"}})), ["variables"]);
+        assert_eq!(wrong_fields(&json!({"to": "+14155550123", "agent": "a", "metadata": {"x": ["a\u{0}"]}})), ["metadata"]);
+    }
+
+    #[test]
+    fn bounds_hold_at_their_edges() {
+        for (secs, good) in [(4, false), (5, true), (600, true), (601, false)] {
+            let body = json!({"to": "+14155550123", "agent": "a", "timeout_secs": secs});
+            assert_eq!(CallRequest::parse(&body).is_ok(), good, "{secs}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Queues: the messages that pass between functions, and the loop that works a batch off.
+//!
+//! A message is a wake-up or a pointer; the truth is in PostgreSQL and S3. So a doubled message is harmless, and a lost
+//! one is found by a sweep.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_sqs::types::MessageAttributeValue;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::call;
+use crate::retry::{Failure, Retry};
+
+/// For place-call, the one function that commands the carrier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CallCommand {
+    /// Place this attempt if it is due.
+    Place {
+        /// Id of the attempt.
+        call_id: Uuid,
+    },
+    /// Hang this call up.
+    HangUp {
+        /// Id of the attempt.
+        call_id: Uuid,
+    },
+}
+
+/// For call-status: something was heard about a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CallNews {
+    /// A request of the carrier's, its signature verified.
+    Carrier {
+        /// Id of the attempt, from the URL.
+        call_id: Uuid,
+        /// Which address was called.
+        route: CarrierRoute,
+        /// When.
+        received_at: Timestamp,
+        /// Every field of the form.
+        fields: BTreeMap<String, String>,
+    },
+    /// The agent's side could not initiate a call.
+    NotInitiated {
+        /// When it was received.
+        received_at: Timestamp,
+        /// The agent's conversation.
+        conversation_id: String,
+        /// The vendor's agent id.
+        agent_id: Option<String>,
+        /// The ids that may name the call.
+        call_sid: Option<String>,
+        /// Why.
+        failure: call::InitiationFailure,
+        /// SIP status, where there was one.
+        sip_code: Option<u16>,
+    },
+}
+
+/// The carrier's four addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CarrierRoute {
+    /// Asks what to do with an answered call.
+    Voice,
+    /// The same, after the voice address failed.
+    Fallback,
+    /// The leg to the agent ended.
+    Action,
+    /// Progress, and answering machine detection.
+    Status,
+}
+
+/// For transcription-webhook: a raw conversation lies in S3.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationArrived {
+    /// Key of the raw body.
+    pub raw_key: String,
+    /// SHA-256 of the raw body, hex.
+    pub digest: String,
+    /// The vendor's event type, or `flat`.
+    pub event_type: String,
+    /// When it was received.
+    pub received_at: Timestamp,
+}
+
+/// For audio-webhook: a recording lies in S3 at its final key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordingArrived {
+    /// The agent's conversation; in the guide's flat shape, the call id.
+    pub conversation_id: String,
+    /// The vendor's agent id, when it was told.
+    pub agent_id: Option<String>,
+    /// Key of the recording.
+    pub key: String,
+    /// SHA-256 of the recording, hex.
+    pub sha256: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its content type.
+    pub content_type: String,
+    /// When it was received.
+    pub received_at: Timestamp,
+}
+
+/// A queue to send to, or to work off.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    client: aws_sdk_sqs::Client,
+    url: String,
+}
+
+/// A queue did not take a message. Always worth another try.
+#[derive(Debug, thiserror::Error)]
+#[error("the queue did not answer: {0}")]
+pub struct QueueDown(String);
+
+impl From<QueueDown> for Failure {
+    fn from(error: QueueDown) -> Self {
+        Self::later(Duration::from_secs(10), error.to_string())
+    }
+}
+
+impl Queue {
+    /// A queue by its address.
+    #[must_use]
+    pub fn new(client: aws_sdk_sqs::Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// When the queue did not take it.
+    pub async fn send(&self, message: &impl Serialize) -> Result<(), QueueDown> {
+        let body = serde_json::to_string(message).map_err(|error| QueueDown(error.to_string()))?;
+        let sent = self.client.send_message().queue_url(&self.url).message_body(body).send().await;
+        sent.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
+    }
+
+    /// Number of messages that wait, for health.
+    ///
+    /// # Errors
+    /// When the queue did not answer.
+    pub async fn depth(&self) -> Result<u64, QueueDown> {
+        let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages;
+        let asked = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone()).send().await;
+        let answer = asked.map_err(|error| QueueDown(describe(&error)))?;
+        Ok(answer.attributes().and_then(|all| all.get(&name)).and_then(|count| count.parse().ok()).unwrap_or(0))
+    }
+
+    /// Makes a received message visible again only after `delay`.
+    async fn postpone(&self, receipt: &str, delay: Duration) -> Result<(), QueueDown> {
+        // 12 hours is the most that a message may stay hidden.
+        let seconds = i32::try_from(delay.as_secs().clamp(1, 43_200)).unwrap_or(43_200);
+        let asked = self.client.change_message_visibility().queue_url(&self.url).receipt_handle(receipt);
+        asked.visibility_timeout(seconds).send().await.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
+    }
+
+    /// Puts a message aside with its reason.
+    async fn bury(&self, message: &SqsMessage, reason: &str) -> Result<(), QueueDown> {
+        let text = |text: &str| {
+            MessageAttributeValue::builder().data_type("String").string_value(text).build().map_err(|e| QueueDown(e.to_string()))
+        };
+        let body = message.body.clone().filter(|body| !body.is_empty()).unwrap_or_else(|| "{}".to_owned());
+        let reason: String = reason.chars().filter(|c| !c.is_control()).take(1000).collect();
+        let sent = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .message_attributes("reason", text(&reason)?)
+            .message_attributes("message_id", text(message.message_id.as_deref().unwrap_or("unknown"))?)
+            .send()
+            .await;
+        sent.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
+    }
+}
+
+/// The SDK's errors print only their outermost layer; the reason is in the chain.
+fn describe(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+/// The queue of a worker, and where it puts what can never succeed.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// The queue that is worked off.
+    pub queue: Queue,
+    /// Its dead-letter queue.
+    pub dead_letters: Queue,
+}
+
+impl Worker {
+    /// Works a batch off, one message after the other. What passes is tried again after its own delay, as a partial
+    /// failure of the batch; what can never succeed goes to the dead-letter queue with its reason. A message that is not
+    /// one of ours is put aside alone: it never fails its neighbours.
+    pub async fn each<M, F, Fut>(&self, batch: SqsEvent, handle: F) -> SqsBatchResponse
+    where
+        M: DeserializeOwned,
+        F: Fn(M) -> Fut,
+        Fut: Future<Output = Result<(), Failure>>,
+    {
+        let mut response = SqsBatchResponse::default();
+        for message in batch.records {
+            let parsed = serde_json::from_str::<M>(message.body.as_deref().unwrap_or_default());
+            let done = match parsed {
+                Ok(work) => handle(work).await,
+                Err(error) => Err(Failure::never(format!("the message is not one of ours: {error}"))),
+            };
+            let Err(failure) = done else { continue };
+            if !self.settle(&message, &failure).await {
+                let mut again = BatchItemFailure::default();
+                again.item_identifier = message.message_id.unwrap_or_default();
+                response.batch_item_failures.push(again);
+            }
+        }
+        response
+    }
+
+    /// Whether the message is done with (put aside), so that it is not delivered again.
+    async fn settle(&self, message: &SqsMessage, failure: &Failure) -> bool {
+        let id = message.message_id.as_deref().unwrap_or_default();
+        match failure.retry {
+            Retry::Later(delay) => {
+                tracing::warn!(message.id = id, retry.after_ms = delay.as_millis(), error = failure.reason, "will be tried again");
+                let receipt = message.receipt_handle.as_deref().unwrap_or_default();
+                if let Err(error) = self.queue.postpone(receipt, delay).await {
+                    // It then comes back after the queue's own visibility timeout.
+                    tracing::warn!(message.id = id, error = %error, "could not set the time of the next try");
+                }
+                false
+            }
+            Retry::Never => {
+                tracing::error!(message.id = id, error = failure.reason, "put aside");
+                match self.dead_letters.bury(message, &failure.reason).await {
+                    Ok(()) => true,
+                    Err(error) => {
+                        tracing::error!(message.id = id, error = %error, "could not be put aside");
+                        false
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Agents: who speaks, from which numbers, under which limits.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::{Store, StoreError};
+
+/// How the agent comes to the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Connect {
+    /// SignalWire dials, and bridges to the agent's number over SIP.
+    Sip,
+}
+
+/// What answering machine detection is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Amd {
+    /// Nothing.
+    Off,
+    /// Connect at once, and hang up when it turns out to be a machine.
+    HangUp,
+}
+
+/// A registered agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Agent {
+    /// Our name for it.
+    pub name: String,
+    /// ElevenLabs' id.
+    pub elevenlabs_agent_id: String,
+    /// The number imported at ElevenLabs, as it is written there.
+    pub number: String,
+    /// Numbers that it may call from.
+    pub caller_ids: Vec<String>,
+    /// How it comes to the line.
+    pub connect: Connect,
+    /// Answering machine detection.
+    pub amd: Amd,
+    /// Seconds that it lets ring; the deployment's default when not set.
+    pub ring_timeout_secs: Option<u32>,
+    /// Seconds after which a call is ended.
+    pub max_duration_secs: u32,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+const COLUMNS: &str = "name, elevenlabs_agent_id, number, caller_ids, amd, ring_timeout_secs, max_duration_secs, created_at, updated_at";
+
+fn agent(row: &Row) -> Agent {
+    Agent {
+        name: row.get(0),
+        elevenlabs_agent_id: row.get(1),
+        number: row.get(2),
+        caller_ids: row.get(3),
+        connect: Connect::Sip,
+        amd: if row.get::<_, &str>(4) == "hang_up" { Amd::HangUp } else { Amd::Off },
+        ring_timeout_secs: row.get::<_, Option<i32>>(5).and_then(|seconds| seconds.try_into().ok()),
+        max_duration_secs: row.get::<_, i32>(6).try_into().unwrap_or(0),
+        created_at: row.get(7),
+        updated_at: row.get(8),
+    }
+}
+
+/// What became of storing an agent.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It is new.
+    Created(Box<Agent>),
+    /// It was there and is as asked now.
+    Replaced(Box<Agent>),
+    /// The name is taken, and replacing was not asked for.
+    NameTaken,
+    /// The number belongs to another agent.
+    NumberTaken,
+}
+
+impl Store {
+    /// An agent by our name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn agent(&self, name: &str) -> Result<Option<Agent>, StoreError> {
+        let sql = format!("select {COLUMNS} from agents where name = $1");
+        let row = self.session().await?.client()?.query_typed_opt(&sql, &[(&name, Type::TEXT)]).await?;
+        Ok(row.as_ref().map(agent))
+    }
+
+    /// All agents, by name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn agents(&self) -> Result<Vec<Agent>, StoreError> {
+        let sql = format!("select {COLUMNS} from agents order by name");
+        let rows = self.session().await?.client()?.query_typed(&sql, &[]).await?;
+        Ok(rows.iter().map(agent).collect())
+    }
+
+    /// Stores an agent; `replace` allows that its name is known already. Its `created_at` is kept then.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn put_agent(&self, new: &Agent, replace: bool) -> Result<Stored, StoreError> {
+        let on_conflict = if replace {
+            "on conflict (name) do update set elevenlabs_agent_id = excluded.elevenlabs_agent_id, number = excluded.number,
+                caller_ids = excluded.caller_ids, amd = excluded.amd, ring_timeout_secs = excluded.ring_timeout_secs,
+                max_duration_secs = excluded.max_duration_secs, updated_at = excluded.updated_at"
+        } else {
+            "on conflict (name) do nothing"
+        };
+        // A row that an update touched has a xmax: that is how an insert and an update are told apart.
+        let sql = format!(
+            "insert into agents (connect, {COLUMNS}) values ('sip', $1, $2, $3, $4, $5, $6, $7, $8, $8)
+             {on_conflict} returning {COLUMNS}, xmax = 0"
+        );
+        let amd = if new.amd == Amd::HangUp { "hang_up" } else { "off" };
+        let ring = new.ring_timeout_secs.and_then(|seconds| i32::try_from(seconds).ok());
+        let most = i32::try_from(new.max_duration_secs).unwrap_or(i32::MAX);
+        let mut session = self.session().await?;
+        let stored = session
+            .client()?
+            .query_typed_opt(
+                &sql,
+                &[
+                (&new.name, Type::TEXT),
+                (&new.elevenlabs_agent_id, Type::TEXT),
+                (&new.number, Type::TEXT),
+                (&new.caller_ids, Type::TEXT_ARRAY),
+                (&amd, Type::TEXT),
+                (&ring, Type::INT4),
+                (&most, Type::INT4),
+                (&new.updated_at, Type::TIMESTAMPTZ),
+                ],
+            )
+            .await;
+        match stored.map_err(StoreError::from) {
+            Ok(None) => Ok(Stored::NameTaken),
+            Ok(Some(row)) if row.get(9) => Ok(Stored::Created(Box::new(agent(&row)))),
+            Ok(Some(row)) => Ok(Stored::Replaced(Box::new(agent(&row)))),
+            Err(StoreError::Refused(why)) if why.contains("agents_number_key") => Ok(Stored::NumberTaken),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Calls: the events of an attempt, and the row that is folded from them.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_postgres::Transaction;
+use tokio_postgres::types::{Json, Type};
+use uuid::Uuid;
+
+use super::{Store, StoreError, commit};
+use crate::call::fold::{Folded, fold};
+use crate::call::{AnsweredBy, Event, Fact, State};
+
+/// Something new about a call, with the vendor's own words where there are some.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// The fact and its time.
+    pub event: Event,
+    /// The vendor's own words.
+    pub raw: Option<Value>,
+}
+
+impl From<Event> for News {
+    fn from(event: Event) -> Self {
+        Self { event, raw: None }
+    }
+}
+
+/// Adds events to a call and folds its row anew, inside the caller's transaction. Takes the lock of the row, so that two
+/// writers of one call come after each other.
+///
+/// # Errors
+/// [`StoreError::Missing`] when there is no such call, [`StoreError::Busy`] when the new state would make a second live
+/// attempt to its number.
+pub async fn learn(tx: &Transaction<'_>, call_id: Uuid, news: &[News], now: Timestamp) -> Result<Folded, StoreError> {
+    let locked = tx.query_typed_opt("select 1 from calls where id = $1 for update", &[(&call_id, Type::UUID)]).await?;
+    if locked.is_none() {
+        return Err(StoreError::Missing("such call"));
+    }
+    append(tx, call_id, news, now).await?;
+    let rows = tx.query_typed("select fact, at from call_events where call_id = $1", &[(&call_id, Type::UUID)]).await?;
+    let events: Vec<Event> = rows
+        .iter()
+        // A fact that this version does not know was written by a newer one: it is kept, and skipped here.
+        .filter_map(|row| Some(Event::new(serde_json::from_value(row.get::<_, Value>(0)).ok()?, row.get(1))))
+        .collect();
+    let folded = fold(&events);
+    write(tx, call_id, &folded, now).await?;
+    Ok(folded)
+}
+
+async fn append(tx: &Transaction<'_>, call_id: Uuid, news: &[News], now: Timestamp) -> Result<(), StoreError> {
+    for News { event, raw } in news {
+        let kind = kind(&event.fact);
+        // The same fact again: of two times the earlier one holds, whichever came first.
+        tx.execute_typed(
+            "insert into call_events (call_id, key, kind, fact, at, received_at, raw) values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict (call_id, key) do update set at = excluded.at where excluded.at < call_events.at",
+            &[
+                (&call_id, Type::UUID),
+                (&event.fact.key(), Type::TEXT),
+                (&kind, Type::TEXT),
+                (&Json(&event.fact), Type::JSONB),
+                (&event.at, Type::TIMESTAMPTZ),
+                (&now, Type::TIMESTAMPTZ),
+                (raw, Type::JSONB),
+            ],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+fn kind(fact: &Fact) -> String {
+    let value = serde_json::to_value(fact).unwrap_or_default();
+    value["kind"].as_str().unwrap_or_default().to_owned()
+}
+
+async fn write(tx: &Transaction<'_>, call_id: Uuid, call: &Folded, now: Timestamp) -> Result<(), StoreError> {
+    let integer = |value: Option<u32>| value.and_then(|value| i32::try_from(value).ok());
+    let answered_by = call.answered_by.map(|who| if who == AnsweredBy::Machine { "machine" } else { "person" });
+    // Only when something differs: a doubled delivery changes no row.
+    tx.execute_typed(
+        "update calls set state = $2, outcome = $3, outcome_final = $4, reason = $5, asks = $6, carrier_sid = $7,
+             double_dial = $8, agent_connected = $9, placed_at = $10, ringing_at = $11, answered_at = $12, ended_at = $13,
+             duration_secs = $14, sip_code = $15, answered_by = $16, updated_at = $17
+         where id = $1 and (state, outcome, outcome_final, reason, asks, carrier_sid, double_dial, agent_connected,
+             placed_at, ringing_at, answered_at, ended_at, duration_secs, sip_code, answered_by)
+             is distinct from ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        &[
+            (&call_id, Type::UUID),
+            (&call.state.as_str(), Type::TEXT),
+            (&call.outcome.map(crate::call::Outcome::as_str), Type::TEXT),
+            (&call.outcome_final, Type::BOOL),
+            (&call.reason, Type::TEXT),
+            (&integer(Some(call.asks)), Type::INT4),
+            (&call.carrier_sid, Type::TEXT),
+            (&call.double_dial, Type::BOOL),
+            (&call.agent_connected, Type::BOOL),
+            (&call.placed_at, Type::TIMESTAMPTZ),
+            (&call.ringing_at, Type::TIMESTAMPTZ),
+            (&call.answered_at, Type::TIMESTAMPTZ),
+            (&call.ended_at, Type::TIMESTAMPTZ),
+            (&integer(call.duration_secs), Type::INT4),
+            (&call.sip_code.map(i32::from), Type::INT4),
+            (&answered_by, Type::TEXT),
+            (&now, Type::TIMESTAMPTZ),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// What personalize-call answers with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Personal {
+    /// The call.
+    pub call_id: Uuid,
+    /// Its campaign.
+    pub campaign_id: Option<String>,
+    /// Its variables, a JSON object.
+    pub variables: Value,
+}
+
+/// A call as the API shows it: a JSON object, built by the database in one statement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallView(pub Value);
+
+impl Store {
+    /// Adds events to a call, in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`learn`].
+    pub async fn learn(&self, call_id: Uuid, news: &[News], now: Timestamp) -> Result<Folded, StoreError> {
+        let mut session = self.session().await?;
+        let tx = session.begin().await?;
+        let folded = learn(&tx, call_id, news, now).await?;
+        commit(tx).await?;
+        Ok(folded)
+    }
+
+    /// Notes the conversation id of a call, if the call has that agent and is still free, and returns its variables: one
+    /// statement, while somebody is on the line.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn personalize(
+        &self,
+        call_id: Uuid,
+        agent_id: &str,
+        conversation_id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Personal>, StoreError> {
+        let sql = "with found as (
+                select id, campaign_id, variables from calls where id = $1 and elevenlabs_agent_id = $2
+            ), noted as (
+                update calls set conversation_id = $3, updated_at = $4 from found
+                where calls.id = found.id and calls.conversation_id is null and $3 is not null
+                    and not exists (select 1 from calls other where other.conversation_id = $3)
+            )
+            select id, campaign_id, variables from found";
+        let mut session = self.session().await?;
+        let row = session
+            .client()?
+            .query_typed_opt(
+                sql,
+                &[
+                    (&call_id, Type::UUID),
+                    (&agent_id, Type::TEXT),
+                    (&conversation_id, Type::TEXT),
+                    (&now, Type::TIMESTAMPTZ),
+                ],
+            )
+            .await?;
+        Ok(row.map(|row| Personal { call_id: row.get(0), campaign_id: row.get(1), variables: row.get(2) }))
+    }
+
+    /// The call that a conversation id was noted for.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn call_of_conversation(&self, conversation_id: &str) -> Result<Option<Uuid>, StoreError> {
+        let sql = "select id from calls where conversation_id = $1";
+        let mut session = self.session().await?;
+        let row = session.client()?.query_typed_opt(sql, &[(&conversation_id, Type::TEXT)]).await?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    /// The call that an id of the carrier's, or our own id echoed as one, belongs to.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn call_of_carrier_id(&self, id: &str) -> Result<Option<Uuid>, StoreError> {
+        let ours = Uuid::parse_str(id).ok();
+        let sql = "select id from calls where id = $1 or carrier_sid = $2 order by id = $1 desc nulls last limit 1";
+        let mut session = self.session().await?;
+        let row = session.client()?.query_typed_opt(sql, &[(&ours, Type::UUID), (&id, Type::TEXT)]).await?;
+        Ok(row.map(|row| row.get(0)))
+    }
+
+    /// One call, with its conversation and its recording, as the API shows it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn call_view(&self, call_id: Uuid) -> Result<Option<CallView>, StoreError> {
+        let mut session = self.session().await?;
+        let row = session.client()?.query_typed_opt(CALL_VIEW, &[(&call_id, Type::UUID)]).await?;
+        Ok(row.map(|row| CallView(row.get(0))))
+    }
+
+    /// Notes that a live call shall be hung up, and says whether there is one. The command itself goes to place-call.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn want_hang_up(&self, call_id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "update calls set hang_up_at = coalesce(hang_up_at, $2), updated_at = $2
+                   where id = $1 and state <> 'ended'";
+        let mut session = self.session().await?;
+        let changed = session.client()?.execute_typed(sql, &[(&call_id, Type::UUID), (&now, Type::TIMESTAMPTZ)]).await?;
+        Ok(changed > 0)
+    }
+
+    /// The carrier's id of a call that shall be hung up and still lives.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn to_hang_up(&self, call_id: Uuid) -> Result<Option<String>, StoreError> {
+        let sql = "select carrier_sid from calls where id = $1 and hang_up_at is not null and state <> 'ended'";
+        let mut session = self.session().await?;
+        let row = session.client()?.query_typed_opt(sql, &[(&call_id, Type::UUID)]).await?;
+        Ok(row.and_then(|row| row.get(0)))
+    }
+
+    /// Attempts whose time has come and whose wake-up may be lost: due for longer than `grace_secs`, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn overdue(&self, now: Timestamp, grace_secs: i64, most: i64) -> Result<Vec<(Uuid, State)>, StoreError> {
+        let sql = "select id, state from calls
+                   where (state = 'intent' and due_at <= $1::timestamptz - make_interval(secs => $2))
+                      or (state = 'placing' and claimed_at <= $1::timestamptz - make_interval(secs => 60))
+                   order by due_at limit $3";
+        let grace = f64::from(i32::try_from(grace_secs).unwrap_or(i32::MAX));
+        let mut session = self.session().await?;
+        let client = session.client()?;
+        let rows = client.query_typed(sql, &[(&now, Type::TIMESTAMPTZ), (&grace, Type::FLOAT8), (&most, Type::INT8)]).await?;
+        let state = |name: &str| if name == "placing" { State::Placing } else { State::Intent };
+        Ok(rows.iter().map(|row| (row.get(0), state(row.get(1)))).collect())
+    }
+}
+
+const CALL_VIEW: &str = "
+select jsonb_build_object(
+    'id', c.id, 'to', c.to_number, 'from', c.from_number, 'agent', c.agent, 'campaign', c.campaign_id,
+    'variables', c.variables, 'metadata', c.metadata,
+    'state', c.state, 'outcome', c.outcome, 'outcome_final', c.outcome_final, 'reason', c.reason,
+    'created_at', c.created_at, 'due_at', c.due_at, 'placed_at', c.placed_at, 'ringing_at', c.ringing_at,
+    'answered_at', c.answered_at, 'ended_at', c.ended_at, 'settled_at', c.settled_at, 'duration_secs', c.duration_secs,
+    'carrier_sid', c.carrier_sid, 'sip_code', c.sip_code, 'answered_by', c.answered_by, 'double_dial', c.double_dial,
+    'conversation', case when v.id is not null then jsonb_build_object(
+        'id', v.conversation_id, 'status', v.status, 'summary', v.summary, 'successful', v.successful,
+        'duration_secs', v.duration_seconds, 'termination_reason', v.termination_reason, 'cost', v.cost,
+        'messages', v.messages) end,
+    'recording', case when r.id is not null then jsonb_build_object(
+        'storage_path', r.storage_path, 'bytes', r.bytes, 'sha256', r.sha256, 'duration_secs', r.duration_seconds,
+        'content_type', r.content_type, 'source', r.source) end,
+    'missing', case when c.settled_at is not null then '[]'::jsonb else to_jsonb(array_remove(array[
+        case when not (c.state = 'ended' and c.outcome_final) then 'outcome' end,
+        case when c.agent_connected is not false and c.transcript = 'expected' then 'transcript' end,
+        case when c.agent_connected is not false and c.recording = 'expected' then 'recording' end], null)) end)
+from calls c
+left join conversations v on v.conversation_id = coalesce(c.conversation_id, c.id::text)
+left join call_recordings r on r.conversation_id = coalesce(c.conversation_id, c.id::text)
+where c.id = $1";
