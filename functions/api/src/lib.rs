@@ -24,14 +24,19 @@ use uuid::Uuid;
 const LARGEST_BODY: usize = 64 * 1024;
 
 /// What the function needs.
-#[derive(Debug)]
 pub struct App {
     /// Everything.
     pub store: Store,
     /// Who may ask.
     pub tokens: Tokens,
     /// The clock.
-    pub now: fn() -> Timestamp,
+    pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
 }
 
 /// What the function reads from its environment.

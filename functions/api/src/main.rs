@@ -11,5 +11,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = Config::from_env(Env::of_process())?;
     let store = Store::new(config.database_url);
-    lambda_http::run(router(App { store, tokens: config.tokens, now: jiff::Timestamp::now })).await
+    lambda_http::run(router(App { store, tokens: config.tokens, now: Box::new(jiff::Timestamp::now) })).await
 }

@@ -1,0 +1,111 @@
+//! Queues and a bucket of a test's own, on the local AWS.
+
+use elevenwire::blobs::Blobs;
+use elevenwire::queue::{Queue, Worker};
+
+use crate::database::env;
+
+/// A queue with its dead-letter queue.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// The queue's address.
+    pub url: String,
+    /// The dead-letter queue's address.
+    pub dead_url: String,
+    sqs: aws_sdk_sqs::Client,
+}
+
+/// The four queues and the bucket.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// The bucket's name.
+    pub bucket: String,
+    /// For place-call.
+    pub calls: Pair,
+    /// For call-status.
+    pub call_events: Pair,
+    /// For transcription-webhook.
+    pub transcriptions: Pair,
+    /// For audio-webhook.
+    pub recordings: Pair,
+}
+
+impl Cloud {
+    /// Makes them.
+    pub async fn create() -> Self {
+        let config = elevenwire::aws::config().await;
+        let config = config.into_builder().endpoint_url(env("TEST_AWS_ENDPOINT_URL")).build();
+        let (sqs, s3) = (aws_sdk_sqs::Client::new(&config), aws_sdk_s3::Client::new(&config));
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let bucket = format!("test-{id}");
+        s3.create_bucket().bucket(&bucket).send().await.unwrap();
+        Self {
+            calls: Pair::create(&sqs, &id, "calls").await,
+            call_events: Pair::create(&sqs, &id, "call-events").await,
+            transcriptions: Pair::create(&sqs, &id, "transcriptions").await,
+            recordings: Pair::create(&sqs, &id, "recordings").await,
+            sqs,
+            s3,
+            bucket,
+        }
+    }
+
+    /// The bucket.
+    #[must_use]
+    pub fn blobs(&self) -> Blobs {
+        Blobs::new(self.s3.clone(), self.bucket.clone())
+    }
+
+    /// Deletes every object.
+    pub async fn empty_bucket(&self) {
+        for key in self.keys("").await {
+            self.s3.delete_object().bucket(&self.bucket).key(key).send().await.unwrap();
+        }
+    }
+
+    /// All keys below a prefix.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        let listed = self.s3.list_objects_v2().bucket(&self.bucket).prefix(prefix).send().await.unwrap();
+        listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
+    }
+}
+
+impl Pair {
+    async fn create(sqs: &aws_sdk_sqs::Client, id: &str, name: &str) -> Self {
+        let make = async |suffix: &str| {
+            let made = sqs.create_queue().queue_name(format!("{id}-{name}{suffix}")).send().await.unwrap();
+            made.queue_url().unwrap().to_owned()
+        };
+        Self { url: make("").await, dead_url: make("-dlq").await, sqs: sqs.clone() }
+    }
+
+    pub(crate) fn sqs(&self) -> &aws_sdk_sqs::Client {
+        &self.sqs
+    }
+
+    /// To send to.
+    #[must_use]
+    pub fn queue(&self) -> Queue {
+        Queue::new(self.sqs.clone(), self.url.clone())
+    }
+
+    /// To work off.
+    #[must_use]
+    pub fn worker(&self) -> Worker {
+        Worker { queue: self.queue(), dead_letters: Queue::new(self.sqs.clone(), self.dead_url.clone()) }
+    }
+
+    /// The reasons of what was put aside, which is taken out of the queue by asking.
+    pub async fn buried(&self) -> Vec<String> {
+        let asked = self.sqs.receive_message().queue_url(&self.dead_url).max_number_of_messages(10);
+        let answer = asked.message_attribute_names("All").send().await.unwrap();
+        let reason = |message: &aws_sdk_sqs::types::Message| {
+            message.message_attributes()?.get("reason")?.string_value().map(str::to_owned)
+        };
+        answer.messages().iter().filter_map(reason).collect()
+    }
+}

@@ -1,0 +1,62 @@
+//! All doors on one address, as the HTTP API puts them: a request becomes an [`Inbound`] and goes to the handler that the
+//! template routes it to.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{Request, Response};
+use elevenwire::http::{Inbound, Reply};
+use http::Method;
+use tower::ServiceExt;
+
+use crate::world::Apps;
+
+/// The routes of the template.
+pub(crate) fn router(apps: Arc<Apps>) -> Router {
+    Router::new().fallback(serve).layer(axum::extract::DefaultBodyLimit::disable()).with_state(apps)
+}
+
+async fn serve(State(apps): State<Arc<Apps>>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let inbound = Inbound {
+        method: parts.method.clone(),
+        path: parts.uri.path().to_owned(),
+        raw_query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers.clone(),
+        body: body.clone(),
+        source_ip: Some(std::net::IpAddr::from([127, 0, 0, 1])),
+        request_id: String::new(),
+    };
+    let now = apps.clock.now();
+    let path = inbound.path.clone();
+    let reply = match (&inbound.method, path.as_str()) {
+        (&Method::POST, "/api/calls") => initiate_call::initiate(&apps.initiate, &inbound, now, rand::random()).await,
+        (&Method::POST, "/api/webhooks/elevenlabs/initiation") => {
+            personalize_call::personalize(&apps.personalize, &inbound, now).await
+        }
+        (&Method::POST, "/api/webhooks/elevenlabs") => elevenlabs_webhook::receive(&apps.elevenlabs, &inbound, now).await,
+        (&Method::POST, path) if path.starts_with("/api/webhooks/signalwire/") => {
+            signalwire_webhook::receive(&apps.signalwire, &inbound, now).await
+        }
+        (&Method::GET, "/api/health") => health::answer(&apps.health, &inbound, now).await,
+        _ => {
+            let request = Request::from_parts(parts, Body::from(body));
+            return apps.api.clone().oneshot(request).await.unwrap_or_default();
+        }
+    };
+    into_response(reply)
+}
+
+fn into_response(reply: Reply) -> Response<Body> {
+    let mut response = Response::builder().status(reply.status);
+    if !reply.content_type.is_empty() {
+        response = response.header("Content-Type", reply.content_type);
+    }
+    for (name, value) in reply.headers {
+        response = response.header(name, value);
+    }
+    response.body(Body::from(reply.body)).unwrap()
+}

@@ -1,0 +1,332 @@
+//! All functions in one process: real PostgreSQL, real queues and bucket on the local AWS, the simulator over true HTTP.
+//! Messages are worked off only when a test asks ([`World::pump`]), so that a test decides what happens in which order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use axum::Router;
+use elevenwire::auth::Tokens;
+use elevenwire::queue::{CallCommand, CallNews, ConversationArrived, Queue, RecordingArrived};
+use elevenwire::signalwire::space::SpaceUrl;
+use elevenwire::{elevenlabs, signalwire};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use simulator::Simulator;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::cloud::{Cloud, Pair};
+use crate::database::Database;
+use crate::doors;
+
+/// The token that may do everything.
+pub const TOKEN: &str = "test-token-admin";
+/// The secret of personalize-call's door.
+pub const INITIATION_SECRET: &str = "test-initiation-secret";
+/// The agent's number at ElevenLabs.
+pub const AGENT_NUMBER: &str = "+15550001111";
+/// The number that calls come from.
+pub const CALLER_ID: &str = "+14155550100";
+
+/// The clock of a test: the real one, moved forward by as much as the test likes.
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    /// Now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the tests' clock starts from the real one")]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Moves on.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::Relaxed);
+    }
+}
+
+/// The handlers of all functions.
+pub(crate) struct Apps {
+    pub(crate) clock: Clock,
+    pub(crate) initiate: initiate_call::App,
+    pub(crate) place: place_call::App,
+    pub(crate) signalwire: signalwire_webhook::App,
+    pub(crate) personalize: personalize_call::App,
+    pub(crate) status: call_status::App,
+    pub(crate) elevenlabs: elevenlabs_webhook::App,
+    pub(crate) transcription: transcription_webhook::App,
+    pub(crate) audio: audio_webhook::App,
+    pub(crate) trigger: campaign_trigger::App,
+    pub(crate) health: health::App,
+    pub(crate) api: Router,
+}
+
+/// Everything, running.
+pub struct World {
+    /// The clock.
+    pub clock: Clock,
+    /// The database.
+    pub database: Database,
+    /// Queues and bucket.
+    pub cloud: Cloud,
+    /// Both vendors.
+    pub vendors: Simulator,
+    /// Our own address.
+    pub url: String,
+    /// An HTTP client.
+    pub http: reqwest::Client,
+    apps: Arc<Apps>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// A world with the registered agent `demo`. Calls last a fraction of a second.
+    pub async fn start() -> Self {
+        let (database, cloud) = tokio::join!(Database::create(), Cloud::create());
+        let config = simulator::Config { time_scale: 200.0, calls_per_second: 1000.0, ..simulator::Config::default() };
+        let vendors = Simulator::start(config).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let clock = Clock::default();
+        let apps = Arc::new(apps(&clock, &database, &cloud, &vendors, &url));
+        let router = doors::router(Arc::clone(&apps));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let world = Self { clock, database, cloud, vendors, url, http: reqwest::Client::new(), apps };
+        world.introduce().await;
+        world
+    }
+
+    /// The vendors learn our addresses, and we learn the agent.
+    async fn introduce(&self) {
+        self.vendors
+            .configure(json!({
+                "webhook_url": format!("{}/api/webhooks/elevenlabs", self.url),
+                "initiation_url": format!("{}/api/webhooks/elevenlabs/initiation", self.url),
+                "initiation_headers": { "X-Elevenwire-Secret": INITIATION_SECRET },
+                "numbers": [{ "number": AGENT_NUMBER, "agent_id": "agent_demo", "name": "Ava" }],
+                "owned_numbers": [CALLER_ID],
+            }))
+            .unwrap();
+        let agent = json!({ "elevenlabs_agent_id": "agent_demo", "number": AGENT_NUMBER, "caller_ids": [CALLER_ID] });
+        let (status, _) = self.send(http::Method::PUT, "/api/agents/demo", Some(&agent), &[]).await;
+        assert_eq!(status, 201);
+    }
+
+    /// Sends a request with the admin token; answers status and JSON (null when there is none).
+    pub async fn send(
+        &self,
+        method: http::Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> (u16, Value) {
+        let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(TOKEN);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.json().await.unwrap_or(Value::Null))
+    }
+
+    /// Reads.
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.send(http::Method::GET, path, None, &[]).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    /// Asks for a call to a number and answers its id.
+    pub async fn call(&self, to: &str) -> Uuid {
+        let key = Uuid::new_v4().to_string();
+        let wish = json!({ "to": to, "agent": "demo", "variables": { "first_name": "Maria" } });
+        let (status, body) = self.send(http::Method::POST, "/api/calls", Some(&wish), &[("Idempotency-Key", &key)]).await;
+        assert_eq!(status, 202, "{body}");
+        Uuid::parse_str(body["id"].as_str().unwrap()).unwrap()
+    }
+
+    /// Asks for a call whose wake-up is lost: it stays an intent until a sweep.
+    pub async fn written_down(&self, to: &str) -> Uuid {
+        let call_id = self.call(to).await;
+        self.cloud.sqs.purge_queue().queue_url(&self.cloud.calls.url).send().await.unwrap();
+        call_id
+    }
+
+    /// A call as the API shows it.
+    pub async fn view(&self, call_id: Uuid) -> Value {
+        self.get(&format!("/api/calls/{call_id}")).await
+    }
+
+    /// Works all queues off until the call is as `wanted`, for 20 s at most; answers the call.
+    pub async fn until(&self, call_id: Uuid, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut call = self.view(call_id).await;
+        for _ in 0..1000 {
+            if wanted(&call) {
+                return call;
+            }
+            self.pump().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            call = self.view(call_id).await;
+        }
+        panic!("the call never came as far: {call:#}\n{:#}", self.vendors.book(|book| json!(book.dials)));
+    }
+
+    /// Works all queues off until the call is settled.
+    pub async fn settled(&self, call_id: Uuid) -> Value {
+        self.until(call_id, |call| !call["settled_at"].is_null()).await
+    }
+
+    /// Works off what lies in the queues now, once.
+    pub async fn pump(&self) {
+        let apps = &self.apps;
+        let now = || apps.clock.now();
+        drain(&self.cloud.calls, |batch| async {
+            self.cloud.calls.worker().each(batch, |command: CallCommand| place_call::carry_out(&apps.place, command, now(), 0.5)).await
+        })
+        .await;
+        drain(&self.cloud.call_events, |batch| async {
+            self.cloud.call_events.worker().each(batch, |news: CallNews| call_status::take_in(&apps.status, news, now())).await
+        })
+        .await;
+        drain(&self.cloud.transcriptions, |batch| async {
+            let worker = self.cloud.transcriptions.worker();
+            let store = |arrived: ConversationArrived| async move {
+                transcription_webhook::store(&apps.transcription, &arrived, now()).await
+            };
+            worker.each(batch, store).await
+        })
+        .await;
+        drain(&self.cloud.recordings, |batch| async {
+            let worker = self.cloud.recordings.worker();
+            let store = |arrived: RecordingArrived| async move { audio_webhook::store(&apps.audio, &arrived, now()).await };
+            worker.each(batch, store).await
+        })
+        .await;
+    }
+
+    /// Runs the trigger's sweep.
+    pub async fn sweep(&self) -> usize {
+        campaign_trigger::sweep(&self.apps.trigger, self.clock.now()).await.unwrap()
+    }
+
+    /// Runs health's scheduled check.
+    pub async fn check_health(&self) -> health::Report {
+        health::check(&self.apps.health, self.clock.now()).await.unwrap()
+    }
+
+    /// Sends a post-call webhook with a true signature; answers the status.
+    pub async fn post_webhook(&self, body: &str) -> u16 {
+        let t = self.clock.now().as_second();
+        let secret = self.vendors.config().webhook_secret.clone().into();
+        let signature = elevenlabs::signature::header(&secret, t, body.as_bytes());
+        let request = self.http.post(format!("{}/api/webhooks/elevenlabs", self.url)).header("ElevenLabs-Signature", signature);
+        request.header("Content-Type", "application/json").body(body.to_owned()).send().await.unwrap().status().as_u16()
+    }
+}
+
+/// Receives once and hands the batch to its worker, as the event source mapping does; what did not fail is deleted.
+async fn drain<Fut: Future<Output = SqsBatchResponse>>(pair: &Pair, work: impl FnOnce(SqsEvent) -> Fut) {
+    let sqs = pair.sqs();
+    let received = sqs.receive_message().queue_url(&pair.url).max_number_of_messages(10).visibility_timeout(30);
+    let messages = received.send().await.unwrap().messages.unwrap_or_default();
+    if messages.is_empty() {
+        return;
+    }
+    let mut batch = SqsEvent::default();
+    for message in &messages {
+        let mut record = SqsMessage::default();
+        record.message_id.clone_from(&message.message_id);
+        record.receipt_handle.clone_from(&message.receipt_handle);
+        record.body.clone_from(&message.body);
+        batch.records.push(record);
+    }
+    let answer = work(batch).await;
+    let failed: Vec<&str> = answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
+    for message in messages.iter().filter(|message| !failed.contains(&message.message_id().unwrap_or_default())) {
+        let handle = message.receipt_handle().unwrap();
+        sqs.delete_message().queue_url(&pair.url).receipt_handle(handle).send().await.unwrap();
+    }
+}
+
+fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, url: &str) -> Apps {
+    let known = vendors.config();
+    let tokens = Tokens::parse(&format!("test:admin:{}", hex::encode(Sha256::digest(TOKEN)))).unwrap();
+    let timeout = Duration::from_secs(5);
+    let carrier = || {
+        let space = SpaceUrl::parse(&vendors.url()).unwrap();
+        signalwire::client::Client::new(space, known.project_id.clone(), known.api_token.clone().into(), timeout).unwrap()
+    };
+    let agents = || {
+        let http = elevenwire::http::client(timeout).unwrap();
+        elevenlabs::client::Client::new(http, &vendors.url(), known.elevenlabs_api_key.clone().into()).unwrap()
+    };
+    let clock_of_api = clock.clone();
+    let api = api::App { store: database.store(), tokens: tokens.clone(), now: Box::new(move || clock_of_api.now()) };
+    Apps {
+        clock: clock.clone(),
+        initiate: initiate_call::App {
+            store: database.store(),
+            tokens: tokens.clone(),
+            calls: cloud.calls.queue(),
+            ring_timeout_secs: 60,
+            public_base_url: url.to_owned(),
+        },
+        place: place_call::App {
+            store: database.store(),
+            carrier: carrier(),
+            public_base_url: url.to_owned(),
+            max_retries: 3,
+            retry_delay: Duration::from_secs(1),
+        },
+        signalwire: signalwire_webhook::App {
+            verifier: signalwire::signature::Verifier::new(vec![known.signing_key.clone().into()], url),
+            public_base_url: url.to_owned(),
+            call_events: cloud.call_events.queue(),
+            sip_host: "sip.rtc.elevenlabs.io:5061".to_owned(),
+        },
+        personalize: personalize_call::App { store: database.store(), secrets: vec![INITIATION_SECRET.into()] },
+        status: call_status::App { store: database.store(), calls: cloud.calls.queue() },
+        elevenlabs: elevenlabs_webhook::App {
+            allowed: elevenlabs_webhook::Allowed::default(),
+            verifier: elevenlabs::signature::Verifier::new(vec![known.webhook_secret.clone().into()]),
+            blobs: cloud.blobs(),
+            transcriptions: cloud.transcriptions.queue(),
+            recordings: cloud.recordings.queue(),
+            call_events: cloud.call_events.queue(),
+        },
+        transcription: transcription_webhook::App { store: database.store(), blobs: cloud.blobs(), elevenlabs: agents() },
+        audio: audio_webhook::App { store: database.store(), blobs: cloud.blobs() },
+        trigger: campaign_trigger::App { store: database.store(), calls: cloud.calls.queue() },
+        health: health::App {
+            store: database.store(),
+            tokens,
+            blobs: cloud.blobs(),
+            carrier: carrier(),
+            elevenlabs: agents(),
+            queues: queues(cloud),
+            addresses_limited: false,
+        },
+        api: api::router(api),
+    }
+}
+
+fn queues(cloud: &Cloud) -> Vec<(&'static str, Queue)> {
+    vec![
+        ("calls", cloud.calls.queue()),
+        ("call-events", cloud.call_events.queue()),
+        ("transcriptions", cloud.transcriptions.queue()),
+        ("recordings", cloud.recordings.queue()),
+    ]
+}

@@ -1,0 +1,1 @@
+//! The deployed bundle, driven over HTTP alone.
