@@ -32,7 +32,7 @@ impl From<BlobError> for Failure {
         match error {
             // A pointer may overtake its object by a moment only if somebody deletes: then waiting is right, and if it
             // never appears, the queue's own limit puts the message aside.
-            BlobError::Missing(_) => Self::later(Duration::from_secs(60), error.to_string()),
+            BlobError::Missing(_) => Self::later(Duration::from_mins(1), error.to_string()),
             BlobError::Down(_) => Self::later(Duration::from_secs(10), error.to_string()),
         }
     }

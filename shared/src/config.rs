@@ -8,9 +8,11 @@ use secrecy::ExposeSecret;
 pub use secrecy::SecretString as Secret;
 use subtle::ConstantTimeEq;
 
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
 /// Reads variables and gathers what is wrong with them.
 pub struct Env {
-    read: Box<dyn Fn(&str) -> Option<String>>,
+    read: Lookup,
     problems: Vec<String>,
 }
 
@@ -103,7 +105,9 @@ impl Env {
 /// Whether `given` is one of the secrets: all are compared, in constant time. No secret matches nothing.
 #[must_use]
 pub fn is_one_of(secrets: &[Secret], given: &str) -> bool {
-    secrets.iter().fold(false, |found, secret| found | bool::from(secret.expose_secret().as_bytes().ct_eq(given.as_bytes())))
+    secrets
+        .iter()
+        .fold(false, |found, secret| found | bool::from(secret.expose_secret().as_bytes().ct_eq(given.as_bytes())))
 }
 
 #[cfg(test)]

@@ -54,7 +54,9 @@ impl Inbound {
     /// A parameter of the query, decoded.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.raw_query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(self.raw_query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 
     /// Takes apart what the gateway sent.
@@ -218,7 +220,11 @@ pub fn json_object(body: &[u8]) -> Result<Value, Problem> {
         Ok(_) => Err(Problem::new(400, "Bad Request", "The body must be a JSON object.")),
         Err(error) => {
             let place = format!("line {}, column {}", error.line(), error.column());
-            Err(Problem::new(400, "Bad Request", format!("The body is not JSON: it breaks off or is malformed at {place}.")))
+            Err(Problem::new(
+                400,
+                "Bad Request",
+                format!("The body is not JSON: it breaks off or is malformed at {place}."),
+            ))
         }
     }
 }

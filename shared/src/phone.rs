@@ -32,7 +32,8 @@ impl PhoneNumber {
             return Err(NotANumber::NoCountryCode);
         }
         // Letters ("+1 415 CALL NOW") and extensions would be rewritten by the library: that is guessing.
-        if text.len() > 32 || !text[1..].chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '(' | ')')) {
+        if text.len() > 32 || !text[1..].chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '(' | ')'))
+        {
             return Err(NotANumber::Invalid);
         }
         let number = phonenumber::parse(None, text).map_err(|_| NotANumber::Invalid)?;
@@ -103,7 +104,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_number_is_refused() {
-        for text in ["+", "+1", "+1415555", "+1415555012345678", "+999123456789", "+1 415 CALL NOW", "+14155550123;ext=5"] {
+        for text in
+            ["+", "+1", "+1415555", "+1415555012345678", "+999123456789", "+1 415 CALL NOW", "+14155550123;ext=5"]
+        {
             assert_eq!(PhoneNumber::parse(text), Err(NotANumber::Invalid), "{text}");
         }
     }

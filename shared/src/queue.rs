@@ -168,7 +168,11 @@ impl Queue {
     /// Puts a message aside with its reason.
     async fn bury(&self, message: &SqsMessage, reason: &str) -> Result<(), QueueDown> {
         let text = |text: &str| {
-            MessageAttributeValue::builder().data_type("String").string_value(text).build().map_err(|e| QueueDown(e.to_string()))
+            MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(text)
+                .build()
+                .map_err(|e| QueueDown(e.to_string()))
         };
         let body = message.body.clone().filter(|body| !body.is_empty()).unwrap_or_else(|| "{}".to_owned());
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(1000).collect();
@@ -237,7 +241,12 @@ impl Worker {
         let id = message.message_id.as_deref().unwrap_or_default();
         match failure.retry {
             Retry::Later(delay) => {
-                tracing::warn!(message.id = id, retry.after_ms = delay.as_millis(), error = failure.reason, "will be tried again");
+                tracing::warn!(
+                    message.id = id,
+                    retry.after_ms = delay.as_millis(),
+                    error = failure.reason,
+                    "will be tried again"
+                );
                 let receipt = message.receipt_handle.as_deref().unwrap_or_default();
                 if let Err(error) = self.queue.postpone(receipt, delay).await {
                     // It then comes back after the queue's own visibility timeout.

@@ -25,7 +25,11 @@ impl Database {
             admin.batch_execute("create database elevenwire_building").await.unwrap();
             migrations::run(&Store::new(at(&server, "elevenwire_building").into())).await.unwrap();
             // Its last connection closes in the background: the rename waits for that.
-            while admin.batch_execute(&format!("alter database elevenwire_building rename to {TEMPLATE}")).await.is_err() {
+            while admin
+                .batch_execute(&format!("alter database elevenwire_building rename to {TEMPLATE}"))
+                .await
+                .is_err()
+            {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         }
@@ -59,13 +63,14 @@ async fn connect(url: &str) -> Client {
 
 /// The server's URL with another database.
 fn at(server: &str, name: &str) -> String {
-    let (base, query) = server.split_once('?').map_or((server, String::new()), |(base, query)| (base, format!("?{query}")));
+    let (base, query) =
+        server.split_once('?').map_or((server, String::new()), |(base, query)| (base, format!("?{query}")));
     let (host, _) = base.rsplit_once('/').unwrap();
     format!("{host}/{name}{query}")
 }
 
 /// A variable that the setup script of the test run sets.
-#[expect(clippy::disallowed_methods, reason = "tests are told by their runner where the servers are")]
+#[must_use]
 pub fn env(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test` or cargo nextest"))
 }

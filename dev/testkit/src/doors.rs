@@ -37,7 +37,9 @@ async fn serve(State(apps): State<Arc<Apps>>, request: Request<Body>) -> Respons
         (&Method::POST, "/api/webhooks/elevenlabs/initiation") => {
             personalize_call::personalize(&apps.personalize, &inbound, now).await
         }
-        (&Method::POST, "/api/webhooks/elevenlabs") => elevenlabs_webhook::receive(&apps.elevenlabs, &inbound, now).await,
+        (&Method::POST, "/api/webhooks/elevenlabs") => {
+            elevenlabs_webhook::receive(&apps.elevenlabs, &inbound, now).await
+        }
         (&Method::POST, path) if path.starts_with("/api/webhooks/signalwire/") => {
             signalwire_webhook::receive(&apps.signalwire, &inbound, now).await
         }

@@ -38,7 +38,6 @@ pub struct Clock(Arc<AtomicI64>);
 impl Clock {
     /// Now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the tests' clock starts from the real one")]
     pub fn now(&self) -> Timestamp {
         Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
     }
@@ -91,6 +90,10 @@ impl std::fmt::Debug for World {
 impl World {
     /// A world with the registered agent `demo`. Calls last a fraction of a second.
     pub async fn start() -> Self {
+        Box::pin(Self::build()).await
+    }
+
+    async fn build() -> Self {
         let (database, cloud) = tokio::join!(Database::create(), Cloud::create());
         let config = simulator::Config { time_scale: 200.0, calls_per_second: 1000.0, ..simulator::Config::default() };
         let vendors = Simulator::start(config).await.unwrap();
@@ -152,7 +155,8 @@ impl World {
     pub async fn call(&self, to: &str) -> Uuid {
         let key = Uuid::new_v4().to_string();
         let wish = json!({ "to": to, "agent": "demo", "variables": { "first_name": "Maria" } });
-        let (status, body) = self.send(http::Method::POST, "/api/calls", Some(&wish), &[("Idempotency-Key", &key)]).await;
+        let (status, body) =
+            self.send(http::Method::POST, "/api/calls", Some(&wish), &[("Idempotency-Key", &key)]).await;
         assert_eq!(status, 202, "{body}");
         Uuid::parse_str(body["id"].as_str().unwrap()).unwrap()
     }
@@ -193,11 +197,19 @@ impl World {
         let apps = &self.apps;
         let now = || apps.clock.now();
         drain(&self.cloud.calls, |batch| async {
-            self.cloud.calls.worker().each(batch, |command: CallCommand| place_call::carry_out(&apps.place, command, now(), 0.5)).await
+            self.cloud
+                .calls
+                .worker()
+                .each(batch, |command: CallCommand| place_call::carry_out(&apps.place, command, now(), 0.5))
+                .await
         })
         .await;
         drain(&self.cloud.call_events, |batch| async {
-            self.cloud.call_events.worker().each(batch, |news: CallNews| call_status::take_in(&apps.status, news, now())).await
+            self.cloud
+                .call_events
+                .worker()
+                .each(batch, |news: CallNews| call_status::take_in(&apps.status, news, now()))
+                .await
         })
         .await;
         drain(&self.cloud.transcriptions, |batch| async {
@@ -210,7 +222,8 @@ impl World {
         .await;
         drain(&self.cloud.recordings, |batch| async {
             let worker = self.cloud.recordings.worker();
-            let store = |arrived: RecordingArrived| async move { audio_webhook::store(&apps.audio, &arrived, now()).await };
+            let store =
+                |arrived: RecordingArrived| async move { audio_webhook::store(&apps.audio, &arrived, now()).await };
             worker.each(batch, store).await
         })
         .await;
@@ -231,7 +244,8 @@ impl World {
         let t = self.clock.now().as_second();
         let secret = self.vendors.config().webhook_secret.clone().into();
         let signature = elevenlabs::signature::header(&secret, t, body.as_bytes());
-        let request = self.http.post(format!("{}/api/webhooks/elevenlabs", self.url)).header("ElevenLabs-Signature", signature);
+        let request =
+            self.http.post(format!("{}/api/webhooks/elevenlabs", self.url)).header("ElevenLabs-Signature", signature);
         request.header("Content-Type", "application/json").body(body.to_owned()).send().await.unwrap().status().as_u16()
     }
 }
@@ -266,7 +280,8 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
     let timeout = Duration::from_secs(5);
     let carrier = || {
         let space = SpaceUrl::parse(&vendors.url()).unwrap();
-        signalwire::client::Client::new(space, known.project_id.clone(), known.api_token.clone().into(), timeout).unwrap()
+        signalwire::client::Client::new(space, known.project_id.clone(), known.api_token.clone().into(), timeout)
+            .unwrap()
     };
     let agents = || {
         let http = elevenwire::http::client(timeout).unwrap();
@@ -306,7 +321,11 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             recordings: cloud.recordings.queue(),
             call_events: cloud.call_events.queue(),
         },
-        transcription: transcription_webhook::App { store: database.store(), blobs: cloud.blobs(), elevenlabs: agents() },
+        transcription: transcription_webhook::App {
+            store: database.store(),
+            blobs: cloud.blobs(),
+            elevenlabs: agents(),
+        },
         audio: audio_webhook::App { store: database.store(), blobs: cloud.blobs() },
         trigger: campaign_trigger::App { store: database.store(), calls: cloud.calls.queue() },
         health: health::App {

@@ -6,16 +6,8 @@ use elevenwire::store::agents::{Agent, Amd, Connect};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-const FIELDS: [&str; 8] = [
-    "name",
-    "elevenlabs_agent_id",
-    "number",
-    "caller_ids",
-    "connect",
-    "amd",
-    "ring_timeout_secs",
-    "max_duration_secs",
-];
+const FIELDS: [&str; 8] =
+    ["name", "elevenlabs_agent_id", "number", "caller_ids", "connect", "amd", "ring_timeout_secs", "max_duration_secs"];
 
 /// Seconds that a call lasts at most unless the agent says otherwise: ElevenLabs' own default.
 const MAX_DURATION_SECS: u32 = 600;
@@ -69,7 +61,11 @@ impl Reader<'_> {
         let known = |key: &&String| !FIELDS.contains(&key.as_str()) && *key != "created_at" && *key != "updated_at";
         for key in self.body.keys().filter(known).cloned().collect::<Vec<_>>() {
             let shown: String = key.chars().take(64).collect();
-            self.wrong(&shown, "is not a field of an agent", &format!("Leave it out, or use one of: {}.", FIELDS.join(", ")));
+            self.wrong(
+                &shown,
+                "is not a field of an agent",
+                &format!("Leave it out, or use one of: {}.", FIELDS.join(", ")),
+            );
         }
     }
 
@@ -92,7 +88,11 @@ impl Reader<'_> {
         let id = self.text("elevenlabs_agent_id").unwrap_or_default().to_owned();
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         if id.is_empty() || id.len() > 128 || !id.chars().all(good) {
-            self.wrong("elevenlabs_agent_id", "is missing or malformed", "Copy the agent's id from ElevenLabs (agent_…).");
+            self.wrong(
+                "elevenlabs_agent_id",
+                "is missing or malformed",
+                "Copy the agent's id from ElevenLabs (agent_…).",
+            );
         }
         id
     }
@@ -110,7 +110,11 @@ impl Reader<'_> {
 
     fn caller_ids(&mut self) -> Vec<String> {
         let Some(Value::Array(items)) = self.body.get("caller_ids") else {
-            self.wrong("caller_ids", "is missing or is not a list", "List the SignalWire numbers that it may call from.");
+            self.wrong(
+                "caller_ids",
+                "is missing or is not a list",
+                "List the SignalWire numbers that it may call from.",
+            );
             return Vec::new();
         };
         if items.is_empty() || items.len() > 100 {
@@ -121,7 +125,11 @@ impl Reader<'_> {
             match PhoneNumber::parse(item.as_str().unwrap_or_default()) {
                 Ok(number) => numbers.push(number.as_str().to_owned()),
                 Err(problem) => {
-                    self.errors.push(FieldError::new(format!("caller_ids[{at}]"), problem.to_string(), "Write it in E.164 form, such as +14155550123."));
+                    self.errors.push(FieldError::new(
+                        format!("caller_ids[{at}]"),
+                        problem.to_string(),
+                        "Write it in E.164 form, such as +14155550123.",
+                    ));
                 }
             }
         }
@@ -129,16 +137,12 @@ impl Reader<'_> {
     }
 
     fn word<'w>(&mut self, field: &str, words: &[&'w str], default: &'w str, mend: &str) -> &'w str {
-        match self.body.get(field) {
-            None | Some(Value::Null) => default,
-            Some(value) => match words.iter().find(|word| value.as_str() == Some(word)) {
-                Some(word) => word,
-                None => {
-                    self.wrong(field, "is not one of the known words", mend);
-                    default
-                }
-            },
+        let Some(value) = self.body.get(field).filter(|value| !value.is_null()) else { return default };
+        if let Some(word) = words.iter().find(|word| value.as_str() == Some(word)) {
+            return word;
         }
+        self.wrong(field, "is not one of the known words", mend);
+        default
     }
 
     fn seconds(&mut self, field: &str, least: u64, most: u64) -> Option<u32> {
@@ -183,7 +187,9 @@ mod tests {
     fn everything_wrong_is_named_at_once() {
         let body = json!({"name": "a b", "caller_ids": ["123"], "amd": "maybe", "connect": "trunk", "max_duration_secs": 9, "x": 1});
         let fields: Vec<String> = parse(&body, None, at()).unwrap_err().errors.into_iter().map(|e| e.field).collect();
-        for field in ["name", "elevenlabs_agent_id", "number", "caller_ids[0]", "amd", "connect", "max_duration_secs", "x"] {
+        for field in
+            ["name", "elevenlabs_agent_id", "number", "caller_ids[0]", "amd", "connect", "max_duration_secs", "x"]
+        {
             assert!(fields.contains(&field.to_owned()), "{field} in {fields:?}");
         }
     }

@@ -103,7 +103,7 @@ fn wrong(problem: Problem) -> Answer {
     Answer(problem.into())
 }
 
-fn unavailable(error: StoreError) -> Answer {
+fn unavailable(error: &StoreError) -> Answer {
     tracing::error!(error = %error, "the database was asked in vain");
     wrong(Problem::unavailable("The database"))
 }
@@ -115,22 +115,24 @@ fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Result<(), Answer>
 
 async fn get_call(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
-    let missing = || wrong(Problem::not_found("There is no call with this id. Its id is in the answer of POST /api/calls."));
+    let missing =
+        || wrong(Problem::not_found("There is no call with this id. Its id is in the answer of POST /api/calls."));
     let id = Uuid::parse_str(&id).map_err(|_| missing())?;
-    let view = app.store.call_view(id).await.map_err(unavailable)?.ok_or_else(missing)?;
+    let view = app.store.call_view(id).await.map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
     Ok(Reply::json(200, &view.0).into())
 }
 
 async fn list_agents(State(app): State<Arc<App>>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
-    let agents = app.store.agents().await.map_err(unavailable)?;
+    let agents = app.store.agents().await.map_err(|error| unavailable(&error))?;
     Ok(Reply::json(200, &json!({ "agents": agents })).into())
 }
 
 async fn get_agent(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
-    let agent = app.store.agent(&name).await.map_err(unavailable)?;
-    let agent = agent.ok_or_else(|| wrong(Problem::not_found("There is no agent with this name. GET /api/agents lists them.")))?;
+    let agent = app.store.agent(&name).await.map_err(|error| unavailable(&error))?;
+    let agent = agent
+        .ok_or_else(|| wrong(Problem::not_found("There is no agent with this name. GET /api/agents lists them.")))?;
     Ok(Reply::json(200, &agent).into())
 }
 
@@ -149,7 +151,7 @@ async fn put_agent(State(app): State<Arc<App>>, Path(name): Path<String>, header
 }
 
 async fn store_agent(app: &App, agent: &Agent, replace: bool) -> Answered {
-    match app.store.put_agent(agent, replace).await.map_err(unavailable)? {
+    match app.store.put_agent(agent, replace).await.map_err(|error| unavailable(&error))? {
         Stored::Created(agent) => {
             let location = format!("/api/agents/{}", agent.name);
             Ok(Reply::json(201, &agent).with("Location", location).into())

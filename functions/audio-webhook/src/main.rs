@@ -20,10 +20,8 @@ async fn main() -> Result<(), Error> {
         queue: Queue::new(sqs.clone(), config.queue_url),
         dead_letters: Queue::new(sqs, config.dead_letter_queue_url),
     };
-    let app = App {
-        store: Store::new(config.database_url),
-        blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
-    };
+    let app =
+        App { store: Store::new(config.database_url), blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket) };
     let (app, worker) = (&app, &worker);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let answer = worker.each(event.payload, |arrived: RecordingArrived| async move {

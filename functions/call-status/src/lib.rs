@@ -1,6 +1,6 @@
 //! Folds what is heard about a call into its row, and decides what is next.
 
-use elevenwire::call::{AnsweredBy, CarrierStatus, Event, Fact, State};
+use elevenwire::call::{AnsweredBy, CarrierStatus, Event, Fact, Outcome, State};
 use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::queue::{CallCommand, CallNews, CarrierRoute, Queue};
 use elevenwire::retry::Failure;
@@ -80,7 +80,7 @@ pub async fn take_in(app: &App, news: CallNews, now: Timestamp) -> Result<(), Fa
 async fn learn(app: &App, call_id: Uuid, news: News, now: Timestamp) -> Result<(), Failure> {
     let machine = matches!(news.event.fact, Fact::Detected { answered_by: AnsweredBy::Machine, .. });
     let call = app.store.learn(call_id, &[news], now).await?;
-    tracing::info!(call.id = %call_id, call.state = call.state.as_str(), call.outcome = call.outcome.map(|o| o.as_str()), "learnt");
+    tracing::info!(call.id = %call_id, call.state = call.state.as_str(), call.outcome = call.outcome.map(Outcome::as_str), "learnt");
     if call.double_dial {
         tracing::error!(call.id = %call_id, alarm = "double_dial", "the carrier made two calls of one");
     }

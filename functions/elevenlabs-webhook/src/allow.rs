@@ -17,7 +17,9 @@ impl Allowed {
         let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         let parse = |entry: &str| {
             let address = entry.parse::<IpAddr>().map(IpNet::from);
-            address.or_else(|_| entry.parse::<IpNet>()).map_err(|_| format!("holds {entry:?}, which is no address and no CIDR block"))
+            address
+                .or_else(|_| entry.parse::<IpNet>())
+                .map_err(|_| format!("holds {entry:?}, which is no address and no CIDR block"))
         };
         entries.map(parse).collect::<Result<_, _>>().map(Self)
     }

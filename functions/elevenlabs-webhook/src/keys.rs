@@ -29,7 +29,8 @@ mod tests {
 
     #[test]
     fn a_key_is_dated_by_its_event() {
-        let body = r#"{"type":"post_call_transcription","event_timestamp":1739537297,"data":{"conversation_id":"conv_1"}}"#;
+        let body =
+            r#"{"type":"post_call_transcription","event_timestamp":1739537297,"data":{"conversation_id":"conv_1"}}"#;
         assert_eq!(key(body), "raw/post_call_transcription/2025/02/14/conv_1-d1.json");
     }
 

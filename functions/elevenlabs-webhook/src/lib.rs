@@ -195,7 +195,9 @@ async fn flat(app: &App, event: &PostCall, body: Bytes, now: Timestamp) -> Resul
 
 async fn not_initiated(app: &App, body: &[u8], now: Timestamp) -> Result<(), NotTaken> {
     let readable = InitiationFailure::parse(body).ok();
-    let Some((conversation_id, failure)) = readable.and_then(|failure| Some((failure.conversation_id.clone()?, failure))) else {
+    let Some((conversation_id, failure)) =
+        readable.and_then(|failure| Some((failure.conversation_id.clone()?, failure)))
+    else {
         tracing::error!("an initiation failure that can not be read was kept raw");
         return Ok(());
     };
@@ -207,7 +209,7 @@ async fn not_initiated(app: &App, body: &[u8], now: Timestamp) -> Result<(), Not
         failure: match failure.failure_reason {
             FailureReason::Busy => Failed::Busy,
             FailureReason::NoAnswer => Failed::NoAnswer,
-            _ => Failed::Other,
+            FailureReason::Unknown(_) => Failed::Other,
         },
         sip_code: failure.sip_status_code,
     };

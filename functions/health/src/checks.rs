@@ -42,7 +42,9 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Report {
         let mut checks = Vec::new();
         for (name, queue) in &app.queues {
             let depth = async { queue.depth().await.map(|depth| Some(format!("{depth} waiting"))) };
-            checks.push(timed(&format!("queue {name}"), "Is the queue deployed, and may this function read it?", depth).await);
+            checks.push(
+                timed(&format!("queue {name}"), "Is the queue deployed, and may this function read it?", depth).await,
+            );
         }
         checks
     };
@@ -61,7 +63,11 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Report {
     let (database, bucket, carrier, elevenlabs, queues) = tokio::join!(
         timed("database", "Check DATABASE_URL and that it can be reached, then run `make migrate`.", database),
         timed("bucket", "Check S3_BUCKET and this function's policy.", bucket),
-        timed("signalwire", "Check SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN (scope Voice) and SIGNALWIRE_SPACE_URL.", carrier),
+        timed(
+            "signalwire",
+            "Check SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN (scope Voice) and SIGNALWIRE_SPACE_URL.",
+            carrier
+        ),
         timed("elevenlabs", "Check ELEVENLABS_API_KEY and ELEVENLABS_API_URL.", elevenlabs),
         queues,
     );

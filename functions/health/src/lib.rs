@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 const LATEST: &str = "health/latest.json";
 
 /// A result older than this says nothing about now: the schedule runs every 5 minutes.
-const STALE_AFTER: Duration = Duration::from_secs(15 * 60);
+const STALE_AFTER: Duration = Duration::from_mins(15);
 
 /// What a deep check found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,7 +97,8 @@ impl Config {
         let project_id = env.required("SIGNALWIRE_PROJECT_ID");
         let carrier_token = env.secret("SIGNALWIRE_API_TOKEN");
         let elevenlabs_key = env.secret("ELEVENLABS_API_KEY");
-        let elevenlabs_url = env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| "https://api.elevenlabs.io".to_owned());
+        let elevenlabs_url =
+            env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| "https://api.elevenlabs.io".to_owned());
         let queue_urls = [
             ("calls", env.required("CALLS_QUEUE_URL")),
             ("call-events", env.required("CALL_EVENTS_QUEUE_URL")),
@@ -127,7 +128,7 @@ impl Config {
 /// # Errors
 /// When the result cannot be kept; it was logged by then.
 pub async fn check(app: &App, now: Timestamp) -> Result<Report, BlobError> {
-    let report = checks::run(app, now).await;
+    let report = Box::pin(checks::run(app, now)).await;
     for check in report.checks.iter().filter(|check| !check.ok) {
         tracing::error!(check = check.name, ms = check.ms, detail = check.detail, "unhealthy");
     }

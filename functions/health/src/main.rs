@@ -27,7 +27,11 @@ async fn main() -> Result<(), Error> {
         tokens: config.tokens,
         blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
         carrier: signalwire::client::Client::new(config.space, config.project_id, config.carrier_token, PATIENCE)?,
-        elevenlabs: elevenlabs::client::Client::new(http::client(PATIENCE)?, &config.elevenlabs_url, config.elevenlabs_key)?,
+        elevenlabs: elevenlabs::client::Client::new(
+            http::client(PATIENCE)?,
+            &config.elevenlabs_url,
+            config.elevenlabs_key,
+        )?,
         queues: config.queue_urls.into_iter().map(|(name, url)| (name, Queue::new(sqs.clone(), url))).collect(),
         addresses_limited: config.addresses_limited,
     };

@@ -63,7 +63,13 @@ impl Config {
         let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
         let public_base_url = env.required("PUBLIC_BASE_URL").trim_end_matches('/').to_owned();
         let tokens = env.with("API_TOKENS", Tokens::parse);
-        env.finish(tokens.map(|tokens| Self { database_url, tokens, calls_queue_url, ring_timeout_secs, public_base_url }))
+        env.finish(tokens.map(|tokens| Self {
+            database_url,
+            tokens,
+            calls_queue_url,
+            ring_timeout_secs,
+            public_base_url,
+        }))
     }
 }
 
@@ -103,9 +109,11 @@ async fn record(app: &App, request: &Inbound, now: Timestamp, draw: [u8; 10]) ->
             "was used for another request before",
             "Send a new key for a new call; send the same body to ask for the same call.",
         )])),
-        Recorded::StillRunning => {
-            Err(Problem::new(409, "Conflict", "The request with this Idempotency-Key is still running. Send it again in a second."))
-        }
+        Recorded::StillRunning => Err(Problem::new(
+            409,
+            "Conflict",
+            "The request with this Idempotency-Key is still running. Send it again in a second.",
+        )),
         Recorded::NumberBusy { call_id } => {
             let detail = "A call to this number is waiting or live. It ends by itself: follow the link.";
             Err(Problem::new(409, "Conflict", detail).with_link(link(app, call_id)))

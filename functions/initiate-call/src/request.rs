@@ -5,7 +5,8 @@ use elevenwire::problem::{FieldError, Problem};
 use serde_json::{Map, Value};
 
 /// The body's fields.
-const FIELDS: [&str; 8] = ["to", "agent", "from", "campaign", "variables", "metadata", "timeout_secs", "max_duration_secs"];
+const FIELDS: [&str; 8] =
+    ["to", "agent", "from", "campaign", "variables", "metadata", "timeout_secs", "max_duration_secs"];
 
 /// Seconds that a call may be let ring: the carrier takes up to 600, and under 5 nobody can pick up.
 const RING_SECS: std::ops::RangeInclusive<u64> = 5..=600;
@@ -92,7 +93,11 @@ impl Reader<'_> {
         let unknown: Vec<String> = self.body.keys().filter(|key| !FIELDS.contains(&key.as_str())).cloned().collect();
         for key in unknown {
             let key: String = key.chars().take(LONGEST_NAME).collect();
-            self.wrong(&key, "is not a field of a call", &format!("Leave it out, or use one of: {}.", FIELDS.join(", ")));
+            self.wrong(
+                &key,
+                "is not a field of a call",
+                &format!("Leave it out, or use one of: {}.", FIELDS.join(", ")),
+            );
         }
     }
 
@@ -113,7 +118,9 @@ impl Reader<'_> {
             Ok(number) => Some(number),
             Err(problem) => {
                 let mend = match problem {
-                    NotANumber::NoCountryCode => "Write it with + and its country code, such as +14155550123. No prefix is guessed.",
+                    NotANumber::NoCountryCode => {
+                        "Write it with + and its country code, such as +14155550123. No prefix is guessed."
+                    }
                     NotANumber::Invalid => "Check its digits: they do not make a number of that country.",
                 };
                 self.wrong(field, &problem.to_string(), mend);
@@ -157,9 +164,17 @@ impl Reader<'_> {
             let shown: String = name.chars().take(LONGEST_NAME).collect();
             let field = format!("variables.{shown}");
             if !is_variable(name) {
-                self.wrong(&field, "is not a name of a variable", "Use a letter, then up to 63 letters, digits or `_`.");
+                self.wrong(
+                    &field,
+                    "is not a name of a variable",
+                    "Use a letter, then up to 63 letters, digits or `_`.",
+                );
             } else if is_reserved(name) {
-                self.wrong(&field, "is a reserved name", "`call_id`, `campaign_id`, `system__*` and `secret__*` are set by the system: choose another name.");
+                self.wrong(
+                    &field,
+                    "is a reserved name",
+                    "`call_id`, `campaign_id`, `system__*` and `secret__*` are set by the system: choose another name.",
+                );
             } else {
                 match value {
                     Value::String(text) if text.len() > LONGEST_VALUE => {
@@ -189,7 +204,8 @@ impl Reader<'_> {
 
 /// Whether a text can be the name of an agent or a campaign.
 fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-'))
+    (1..=64).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-'))
 }
 
 fn is_variable(name: &str) -> bool {
@@ -233,8 +249,20 @@ mod tests {
             "max_duration_secs": 7201, "variables": {"call_id": "x", "system__x": 1, "secret__k": "y", "1st": "z", "list": []},
             "metadata": [], "phone": "+14155550123"});
         let fields = wrong_fields(&body);
-        for field in ["to", "from", "agent", "timeout_secs", "max_duration_secs", "variables.call_id", "variables.system__x",
-            "variables.secret__k", "variables.1st", "variables.list", "metadata", "phone"] {
+        for field in [
+            "to",
+            "from",
+            "agent",
+            "timeout_secs",
+            "max_duration_secs",
+            "variables.call_id",
+            "variables.system__x",
+            "variables.secret__k",
+            "variables.1st",
+            "variables.list",
+            "metadata",
+            "phone",
+        ] {
             assert!(fields.contains(&field.to_owned()), "{field} in {fields:?}");
         }
         assert_eq!(wrong_fields(&json!({})), ["to", "agent"]);
@@ -242,8 +270,14 @@ mod tests {
 
     #[test]
     fn what_the_database_cannot_hold_is_refused_before_it() {
-        assert_eq!(wrong_fields(&json!({"to": "+14155550123", "agent": "a", "variables": {"name": "a\u{0}b"}})), ["variables"]);
-        assert_eq!(wrong_fields(&json!({"to": "+14155550123", "agent": "a", "metadata": {"x": ["a\u{0}"]}})), ["metadata"]);
+        assert_eq!(
+            wrong_fields(&json!({"to": "+14155550123", "agent": "a", "variables": {"name": "a\u{0}b"}})),
+            ["variables"]
+        );
+        assert_eq!(
+            wrong_fields(&json!({"to": "+14155550123", "agent": "a", "metadata": {"x": ["a\u{0}"]}})),
+            ["metadata"]
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Longest wait between two questions: longer waits than a minute are the trigger's.
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
+const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 /// The carrier may keep a call in its queue for hours; after this long the answer document connects nobody.
 const TICKET_SECS: i64 = 4 * 3600;
@@ -193,7 +193,8 @@ struct Question {
 
 impl Question {
     fn about(app: &App, order: &Order, now: Timestamp) -> Result<Self, NotANumber> {
-        let address = |route: &str| format!("{}/api/webhooks/signalwire/{route}/{}", app.public_base_url, order.call_id);
+        let address =
+            |route: &str| format!("{}/api/webhooks/signalwire/{route}/{}", app.public_base_url, order.call_id);
         let ticket = Ticket {
             agent_number: order.agent_number.clone(),
             time_limit_secs: order.max_duration_secs,

@@ -15,7 +15,7 @@ use elevenwire::store::deliveries::Delivery;
 use jiff::Timestamp;
 
 /// How long a conversation that the vendor has not finished is left alone.
-const UNFINISHED: Duration = Duration::from_secs(60);
+const UNFINISHED: Duration = Duration::from_mins(1);
 
 /// What the function needs.
 #[derive(Debug)]

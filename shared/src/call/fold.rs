@@ -81,7 +81,9 @@ pub fn fold(events: &[Event]) -> Folded {
         placed_at: earliest(own.placed_at, line.first_seen),
         ringing_at: line.ringing_at,
         answered_at: line.answered_at,
-        ended_at: (state == State::Ended).then(|| line.ended_at.or(conversation.map(|c| c.at)).or(own.ended_at)).flatten(),
+        ended_at: (state == State::Ended)
+            .then(|| line.ended_at.or(conversation.map(|c| c.at)).or(own.ended_at))
+            .flatten(),
         duration_secs: line.duration_secs,
         sip_code: line.sip_code,
         answered_by: line.answered_by,
@@ -210,7 +212,7 @@ impl Line {
             }
             Fact::AgentLeg { status, .. } => {
                 self.ended_at = self.ended_at.or(at);
-                self.agent_leg = better_leg(self.agent_leg, *status);
+                self.agent_leg = Some(better_leg(self.agent_leg, *status));
             }
             _ => {}
         }
@@ -240,7 +242,7 @@ impl Line {
             duration_secs: merged.duration_secs.max(line.duration_secs),
             answered_by: merged.answered_by.max(line.answered_by),
             agent_leg: match line.agent_leg {
-                Some(status) => better_leg(merged.agent_leg, status),
+                Some(status) => Some(better_leg(merged.agent_leg, status)),
                 None => merged.agent_leg,
             },
         })
@@ -248,12 +250,18 @@ impl Line {
 }
 
 /// Of two ends of the agent's leg, the one where the agent was there.
-fn better_leg(known: Option<CarrierStatus>, new: CarrierStatus) -> Option<CarrierStatus> {
+fn better_leg(known: Option<CarrierStatus>, new: CarrierStatus) -> CarrierStatus {
     let was_there = |status: CarrierStatus| matches!(status, CarrierStatus::Completed | CarrierStatus::InProgress);
     match known {
-        Some(known) if was_there(known) != was_there(new) => Some(if was_there(known) { known } else { new }),
-        Some(known) => Some(known.max(new)),
-        None => Some(new),
+        Some(known) if was_there(known) != was_there(new) => {
+            if was_there(known) {
+                known
+            } else {
+                new
+            }
+        }
+        Some(known) => known.max(new),
+        None => new,
     }
 }
 
@@ -297,9 +305,9 @@ fn not_initiated(events: &BTreeSet<&Event>) -> Option<super::InitiationFailure> 
 
 /// The sid that the carrier gave us, else the one that was heard of first.
 fn primary_sid(own: &OwnSide, lines: &BTreeMap<&str, Line>) -> Option<String> {
-    own.placed_sid.clone().or_else(|| {
-        lines.iter().min_by_key(|(sid, line)| (line.first_seen, **sid)).map(|(sid, _)| (*sid).to_owned())
-    })
+    own.placed_sid
+        .clone()
+        .or_else(|| lines.iter().min_by_key(|(sid, line)| (line.first_seen, **sid)).map(|(sid, _)| (*sid).to_owned()))
 }
 
 fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {

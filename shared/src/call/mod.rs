@@ -239,7 +239,9 @@ impl Fact {
             Self::Refused { ask, .. } => format!("refused:{ask}"),
             Self::Unclear { ask, .. } => format!("unclear:{ask}"),
             Self::Decided { .. } => "decided".to_owned(),
-            Self::Carrier { sid, status, sip_code, .. } => format!("carrier:{sid}:{status:?}:{}", sip_code.unwrap_or(0)),
+            Self::Carrier { sid, status, sip_code, .. } => {
+                format!("carrier:{sid}:{status:?}:{}", sip_code.unwrap_or(0))
+            }
             Self::Fetched { sid, .. } => format!("fetched:{sid}"),
             Self::Detected { sid, answered_by } => format!("detected:{sid}:{answered_by:?}"),
             Self::AgentLeg { sid, status, .. } => format!("agent:{sid}:{status:?}"),

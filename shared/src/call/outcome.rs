@@ -16,6 +16,7 @@ pub enum Own {
 }
 
 /// Everything that bears on the outcome.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent piece of evidence")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// Our own end, when the carrier knows nothing of the call.
@@ -160,8 +161,16 @@ mod tests {
             ("guard", own(Own::Decided(OwnEnd::Blocked)), Outcome::Blocked),
             ("late", own(Own::Decided(OwnEnd::Expired)), Outcome::Expired),
             ("taken back", own(Own::Decided(OwnEnd::Canceled)), Outcome::Canceled),
-            ("screened beats voicemail", Evidence { screened: true, voicemail: true, conversed: true, ..answered() }, Outcome::Screened),
-            ("the agent's voicemail beats a human", Evidence { voicemail: true, conversed: true, ..answered() }, Outcome::Voicemail),
+            (
+                "screened beats voicemail",
+                Evidence { screened: true, voicemail: true, conversed: true, ..answered() },
+                Outcome::Screened,
+            ),
+            (
+                "the agent's voicemail beats a human",
+                Evidence { voicemail: true, conversed: true, ..answered() },
+                Outcome::Voicemail,
+            ),
             ("a machine, hung up on", Evidence { machine: true, ..leg(C::Completed) }, Outcome::Voicemail),
             ("the agent's leg completed", leg(C::Completed), Outcome::Answered),
             ("a conversation beats a failed leg", Evidence { conversed: true, ..leg(C::Failed) }, Outcome::Answered),
@@ -169,7 +178,11 @@ mod tests {
             ("the agent's leg failed", leg(C::Failed), Outcome::Abandoned),
             ("the agent's leg was busy", leg(C::Busy), Outcome::Abandoned),
             ("the callee left first", leg(C::Canceled), Outcome::Abandoned),
-            ("answered, agent not initiated", Evidence { not_initiated: Some(InitiationFailure::Other), ..answered() }, Outcome::Abandoned),
+            (
+                "answered, agent not initiated",
+                Evidence { not_initiated: Some(InitiationFailure::Other), ..answered() },
+                Outcome::Abandoned,
+            ),
             ("486", ended(C::Busy, 486, true), Outcome::Busy),
             ("600", ended(C::Failed, 600, true), Outcome::Busy),
             ("480", ended(C::NoAnswer, 480, true), Outcome::NoAnswer),
@@ -185,11 +198,27 @@ mod tests {
             ("503 after ringing", ended(C::Failed, 503, true), Outcome::Failed),
             ("403", ended(C::Failed, 403, false), Outcome::Failed),
             ("busy without a code", Evidence { status: Some(C::Busy), ..Evidence::default() }, Outcome::Busy),
-            ("no answer without a code", Evidence { status: Some(C::NoAnswer), ..Evidence::default() }, Outcome::NoAnswer),
+            (
+                "no answer without a code",
+                Evidence { status: Some(C::NoAnswer), ..Evidence::default() },
+                Outcome::NoAnswer,
+            ),
             ("failed without a code", Evidence { status: Some(C::Failed), ..Evidence::default() }, Outcome::Failed),
-            ("initiation failure, busy", Evidence { not_initiated: Some(InitiationFailure::Busy), ..Evidence::default() }, Outcome::Busy),
-            ("initiation failure, no answer", Evidence { not_initiated: Some(InitiationFailure::NoAnswer), ..Evidence::default() }, Outcome::NoAnswer),
-            ("initiation failure", Evidence { not_initiated: Some(InitiationFailure::Other), ..Evidence::default() }, Outcome::Failed),
+            (
+                "initiation failure, busy",
+                Evidence { not_initiated: Some(InitiationFailure::Busy), ..Evidence::default() },
+                Outcome::Busy,
+            ),
+            (
+                "initiation failure, no answer",
+                Evidence { not_initiated: Some(InitiationFailure::NoAnswer), ..Evidence::default() },
+                Outcome::NoAnswer,
+            ),
+            (
+                "initiation failure",
+                Evidence { not_initiated: Some(InitiationFailure::Other), ..Evidence::default() },
+                Outcome::Failed,
+            ),
         ];
         for (name, evidence, outcome) in rows {
             assert_eq!(decide(&evidence), (Some(outcome), true), "{name}");

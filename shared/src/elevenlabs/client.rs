@@ -39,7 +39,9 @@ pub struct Client {
 
 /// The API's address is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an https address such as https://api.elevenlabs.io (plain http is for addresses of this machine only)")]
+#[error(
+    "must be an https address such as https://api.elevenlabs.io (plain http is for addresses of this machine only)"
+)]
 pub struct BadBaseUrl;
 
 /// Which conversations to list.
@@ -187,7 +189,11 @@ impl Client {
     /// When the vendor gives no clear answer, or refuses.
     pub async fn webhooks(&self) -> Result<Vec<Webhook>, Failure> {
         let mut url = self.base.clone();
-        url.path_segments_mut().map_err(|()| Failure::never(BadBaseUrl.to_string()))?.extend(["v1", "workspace", "webhooks"]);
+        url.path_segments_mut().map_err(|()| Failure::never(BadBaseUrl.to_string()))?.extend([
+            "v1",
+            "workspace",
+            "webhooks",
+        ]);
         url.query_pairs_mut().append_pair("include_usages", "true");
         let answer = self.json(url).await?;
         let Some(webhooks) = answer["webhooks"].as_array() else {
@@ -205,8 +211,12 @@ impl Client {
     }
 
     async fn json(&self, url: Url) -> Result<Value, Failure> {
-        let response = self.get(url, None).await?.ok_or_else(|| Failure::later(ASK_AGAIN_AFTER_MENDING, "ElevenLabs answered HTTP 404"))?;
-        serde_json::from_slice(&body(response).await?).map_err(|_| Failure::later(ASK_AGAIN, "ElevenLabs' answer is not JSON"))
+        let response = self
+            .get(url, None)
+            .await?
+            .ok_or_else(|| Failure::later(ASK_AGAIN_AFTER_MENDING, "ElevenLabs answered HTTP 404"))?;
+        serde_json::from_slice(&body(response).await?)
+            .map_err(|_| Failure::later(ASK_AGAIN, "ElevenLabs' answer is not JSON"))
     }
 
     /// An answer that succeeded; `None` where the vendor says that it does not have this.
@@ -296,7 +306,7 @@ fn refused<T>(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result
     let part = |text: Option<String>| text.map_or(String::new(), |text| format!(": {}", masked(&text)));
     let reason = format!("ElevenLabs answered HTTP {status}{}{}", part(code), part(said));
     Err(match status {
-        401..=404 => Failure::later(ASK_AGAIN_AFTER_MENDING, reason),
+        300..=399 | 401..=404 => Failure::later(ASK_AGAIN_AFTER_MENDING, reason),
         408 | 409 | 425 | 429 | 500.. => Failure::later(retry_after.unwrap_or(ASK_AGAIN), reason),
         _ => Failure::never(reason),
     })
@@ -326,7 +336,10 @@ impl fmt::Debug for Client {
 
 impl fmt::Debug for Audio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Audio").field("content_type", &self.content_type).field("length", &self.length).finish_non_exhaustive()
+        f.debug_struct("Audio")
+            .field("content_type", &self.content_type)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
     }
 }
 

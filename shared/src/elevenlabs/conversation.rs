@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::hints::CallHints;
-use super::turn::{Latency, Turn, latencies, speaks_of_screening};
+use super::screening::screened;
+use super::turn::{Latency, Turn, latencies};
 use super::{flat, loose, text};
 
 /// A conversation of an agent with whoever was on the line.
@@ -55,8 +56,7 @@ pub struct Conversation {
     pub campaign_id: Option<String>,
     /// Whether the agent found that it was talking to a voicemail box.
     pub voicemail: bool,
-    /// Whether the agent found that it was talking to an assistant that screens calls. The vendor has no result of its own
-    /// for it: it is read from the words of the tool that ends such a call.
+    /// Whether an assistant that screens calls answered, and nobody came after it.
     pub screened: bool,
     /// Latencies by the vendor's name of the step.
     pub latencies: BTreeMap<String, Latency>,
@@ -163,7 +163,8 @@ impl Conversation {
         let client = &data["conversation_initiation_client_data"];
         let termination_reason = loose::text(&metadata["termination_reason"]);
         let dynamic_variables = variables(&client["dynamic_variables"]);
-        let said_voicemail = termination_reason.as_ref().is_some_and(|reason| reason.to_lowercase().contains("voicemail"));
+        let said_voicemail =
+            termination_reason.as_ref().is_some_and(|reason| reason.to_lowercase().contains("voicemail"));
         Ok(Self {
             agent_id: loose::text(&data["agent_id"]),
             agent_name: loose::text(&data["agent_name"]),
@@ -182,7 +183,9 @@ impl Conversation {
             phone_call: PhoneCall::read(&metadata["phone_call"]),
             campaign_id: dynamic_variables.get("campaign_id").and_then(loose::text),
             voicemail: said_voicemail || turns.iter().any(Turn::found_voicemail),
-            screened: termination_reason.as_deref().is_some_and(speaks_of_screening) || turns.iter().any(Turn::found_screening),
+            screened: screened(
+                turns.iter().filter(|turn| turn.role == "user").filter_map(|turn| turn.message.as_deref()),
+            ),
             latencies: latencies(&turns),
             conversation_id,
             turns,
@@ -203,7 +206,11 @@ impl Conversation {
     pub fn call_hints(&self) -> CallHints {
         let none = PhoneCall::default();
         let phone = self.phone_call.as_ref().unwrap_or(&none);
-        CallHints::read(&phone.sip_headers, &self.dynamic_variables, [phone.call_sid.as_deref(), phone.call_id.as_deref()])
+        CallHints::read(
+            &phone.sip_headers,
+            &self.dynamic_variables,
+            [phone.call_sid.as_deref(), phone.call_id.as_deref()],
+        )
     }
 }
 
@@ -258,7 +265,9 @@ impl CallError {
     fn read(error: &Value) -> Option<Self> {
         let read = match error {
             Value::String(_) => Self { code: None, reason: loose::text(error) },
-            error => Self { code: loose::int(&error["code"]), reason: loose::first_text(error, &["reason", "message"]) },
+            error => {
+                Self { code: loose::int(&error["code"]), reason: loose::first_text(error, &["reason", "message"]) }
+            }
         };
         (read.code.is_some() || read.reason.is_some()).then_some(read)
     }

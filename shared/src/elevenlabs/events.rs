@@ -90,10 +90,19 @@ impl PostCall {
         let data = top.get("data").and_then(|data| shallow(data.get()));
         let has = |name: &str| top.contains_key(name);
         let is_flat = data.is_none() && (has("conversation") || has("audio") || has("call_id") && !has("type"));
-        let (kind, ids) = if is_flat { (Kind::Flat, flat_ids(&top)) } else { (Kind::named(field(&top, "type")), data.unwrap_or_default()) };
+        let (kind, ids) = if is_flat {
+            (Kind::Flat, flat_ids(&top))
+        } else {
+            (Kind::named(field(&top, "type")), data.unwrap_or_default())
+        };
         Ok(Self {
             kind,
-            event_timestamp: top.get("event_timestamp").and_then(|raw| small(raw)).as_ref().and_then(loose::moment).map(Timestamp::as_second),
+            event_timestamp: top
+                .get("event_timestamp")
+                .and_then(|raw| small(raw))
+                .as_ref()
+                .and_then(loose::moment)
+                .map(Timestamp::as_second),
             conversation_id: field(&ids, "conversation_id"),
             agent_id: field(&ids, "agent_id"),
             call_id: if is_flat { field(&top, "call_id") } else { None },
@@ -144,7 +153,8 @@ pub fn audio(body: &[u8]) -> Result<AudioPush, NoAudio> {
     if bytes.is_empty() {
         return Err(NoAudio::Missing);
     }
-    let conversation_id = field(&ids, "conversation_id").or_else(|| if data.is_none() { field(&top, "call_id") } else { None });
+    let conversation_id =
+        field(&ids, "conversation_id").or_else(|| if data.is_none() { field(&top, "call_id") } else { None });
     Ok(AudioPush { conversation_id, agent_id: field(&ids, "agent_id"), bytes })
 }
 
@@ -162,7 +172,8 @@ impl fmt::Debug for AudioPush {
 /// The text, if it may become part of a path: 1 to 128 letters, digits, `_` and `-`.
 #[must_use]
 pub fn safe_id(text: &str) -> Option<&str> {
-    let safe = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let safe =
+        (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     safe.then_some(text)
 }
 
@@ -191,8 +202,9 @@ fn small(raw: &RawValue) -> Option<Value> {
     if raw.get().len() > 1024 { None } else { serde_json::from_str(raw.get()).ok() }
 }
 
-const TOLERANT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+const TOLERANT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, TOLERANT);
 
 /// Base64 in either alphabet, with or without padding, white space or a `data:` prefix.

@@ -80,7 +80,11 @@ impl InitiationFailure {
             to_number: find(&["to_number", "To"]),
             text_mended,
         };
-        if failure.conversation_id.is_none() && failure.call_sid.is_none() { Err(Unreadable::NoId) } else { Ok(failure) }
+        if failure.conversation_id.is_none() && failure.call_sid.is_none() {
+            Err(Unreadable::NoId)
+        } else {
+            Ok(failure)
+        }
     }
 }
 
@@ -161,7 +165,10 @@ mod tests {
     fn everything_but_one_id_may_be_missing() {
         let parse = |event: Value| InitiationFailure::parse(event.to_string().as_bytes());
         let failure = parse(json!({"data": {"conversation_id": "c", "failure_reason": 5, "metadata": null}})).unwrap();
-        assert_eq!((failure.failure_reason, failure.transport), (FailureReason::Unknown(String::new()), Transport::Other));
+        assert_eq!(
+            (failure.failure_reason, failure.transport),
+            (FailureReason::Unknown(String::new()), Transport::Other)
+        );
         assert!(parse(json!({"data": {"metadata": {"type": "exotel", "body": {"CallSid": "x"}}}})).is_ok());
         assert!(matches!(parse(json!({"data": {"agent_id": "a"}})), Err(Unreadable::NoId)));
         assert!(matches!(parse(json!({"data": []})), Err(Unreadable::NotAnObject)));

@@ -15,7 +15,8 @@ pub(super) fn into_nested(mut body: Value) -> Value {
     let places = [&body, &body["metadata"], &conversation];
     let find = |names: &[&str]| places.iter().find_map(|place| loose::first_text(place, names));
     let call_id = find(&["call_id"]);
-    let conversation_id = find(&["conversation_id"]).or_else(|| loose::text(&conversation["id"])).or_else(|| call_id.clone());
+    let conversation_id =
+        find(&["conversation_id"]).or_else(|| loose::text(&conversation["id"])).or_else(|| call_id.clone());
     let mut variables: Map<String, Value> = [&body["dynamic_variables"], &body["metadata"]["dynamic_variables"]]
         .into_iter()
         .find_map(Value::as_object)

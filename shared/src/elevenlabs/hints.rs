@@ -34,21 +34,29 @@ impl CallHints {
     }
 
     /// Reads the hints of SIP headers and variables. `telephony` are ids that the payload itself calls the call's.
-    pub(super) fn read(headers: &Map<String, Value>, variables: &Map<String, Value>, telephony: [Option<&str>; 2]) -> Self {
+    pub(super) fn read(
+        headers: &Map<String, Value>,
+        variables: &Map<String, Value>,
+        telephony: [Option<&str>; 2],
+    ) -> Self {
         let named = |map: &Map<String, Value>, wanted: &[&str]| -> Option<String> {
-            map.iter().filter(|(name, _)| wanted.contains(&bare(name).as_str())).find_map(|(_, value)| loose::text(value))
+            map.iter()
+                .filter(|(name, _)| wanted.contains(&bare(name).as_str()))
+                .find_map(|(_, value)| loose::text(value))
         };
         let ours = |id: Option<String>| id.filter(|id| safe_id(id).is_some());
         let variable = |name: &str| variables.get(name).and_then(loose::text);
         let mut carrier_ids = Vec::new();
         let header_id = named(headers, &["callid", "callsid", "twiliocallsid"]);
-        for id in telephony.into_iter().flatten().map(str::to_owned).chain(header_id).chain(variable("system__call_id")) {
+        for id in telephony.into_iter().flatten().map(str::to_owned).chain(header_id).chain(variable("system__call_id"))
+        {
             if is_an_id(&id) && !carrier_ids.contains(&id) {
                 carrier_ids.push(id);
             }
         }
         Self {
-            elevenwire_call: ours(named(headers, &["elevenwirecall"])).or_else(|| ours(named(variables, &["elevenwirecall"]))),
+            elevenwire_call: ours(named(headers, &["elevenwirecall"]))
+                .or_else(|| ours(named(variables, &["elevenwirecall"]))),
             call_id_variable: ours(variable("call_id")),
             carrier_ids,
             system_call_sid: variable("system__call_sid").filter(|id| is_an_id(id)),
@@ -81,7 +89,14 @@ mod tests {
 
     #[test]
     fn our_header_is_found_under_every_name_that_it_may_come_back_with() {
-        for name in ["X-Elevenwire-Call", "x-elevenwire-call", "sip_elevenwire_call", "sip_x_elevenwire_call", "elevenwire_call", "SIP_ELEVENWIRECALL"] {
+        for name in [
+            "X-Elevenwire-Call",
+            "x-elevenwire-call",
+            "sip_elevenwire_call",
+            "sip_x_elevenwire_call",
+            "elevenwire_call",
+            "SIP_ELEVENWIRECALL",
+        ] {
             let headers = map(json!({"sip_callerid": "+14155550123", name: "0192-call"}));
             let hints = CallHints::read(&headers, &Map::new(), [None, None]);
             assert_eq!(hints.elevenwire_call.as_deref(), Some("0192-call"), "{name}");

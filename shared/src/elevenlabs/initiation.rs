@@ -41,16 +41,16 @@ impl Request {
             return Err(Unreadable::NotAnObject);
         }
         let field = |name: &str| loose::text(&question[name]);
-        let (call_sid, call_id) = (field("call_sid"), field("call_id"));
+        let telephony = [field("call_sid"), field("call_id")];
         let headers = headers(&question["sip_headers"]);
         Ok(Self {
             caller_id: field("caller_id"),
             called_number: field("called_number"),
             agent_id: field("agent_id"),
             conversation_id: field("conversation_id"),
-            hints: CallHints::read(&headers, &Map::new(), [call_sid.as_deref(), call_id.as_deref()]),
-            call_sid,
-            call_id,
+            hints: CallHints::read(&headers, &Map::new(), telephony.each_ref().map(Option::as_deref)),
+            call_sid: field("call_sid"),
+            call_id: field("call_id"),
         })
     }
 
@@ -135,7 +135,8 @@ mod tests {
         assert_eq!(parse(json!({"call_sid": "a", "call_id": "b"})).call_hint(), Some("a"));
         assert_eq!(parse(json!({"call_sid": null, "call_id": "b"})).call_hint(), Some("b"));
         assert_eq!(parse(json!({"sip_headers": {"X-CALL-ID": "c"}})).call_hint(), Some("c"));
-        let listed = parse(json!({"call_sid": "a", "sip_headers": [{"name": "X-Elevenwire-Call", "value": "d"}, null]}));
+        let listed =
+            parse(json!({"call_sid": "a", "sip_headers": [{"name": "X-Elevenwire-Call", "value": "d"}, null]}));
         assert_eq!(listed.call_hint(), Some("d"));
         assert_eq!(parse(json!({"caller_id": 5, "sip_headers": "x"})).call_hint(), None);
         assert!(Request::parse(b"[]").is_err());
@@ -144,7 +145,8 @@ mod tests {
     #[test]
     fn an_answer_is_what_the_vendor_documents() {
         let mut response = Response::new(json!({"name": "Ana", "count": 2}).as_object().unwrap().clone());
-        let plain = json!({"type": "conversation_initiation_client_data", "dynamic_variables": {"name": "Ana", "count": 2}});
+        let plain =
+            json!({"type": "conversation_initiation_client_data", "dynamic_variables": {"name": "Ana", "count": 2}});
         assert_eq!(serde_json::to_value(&response).unwrap(), plain);
         response.user_id = Some("u".to_owned());
         assert_eq!(serde_json::to_value(&response).unwrap()["user_id"], "u");

@@ -41,7 +41,8 @@ pub(super) fn flag(value: &Value) -> Option<bool> {
 /// A moment as Unix seconds (or milliseconds, which no year before 5000 can be taken for).
 pub(super) fn moment(value: &Value) -> Option<Timestamp> {
     let number = int(value)?;
-    if number.abs() < 100_000_000_000 { Timestamp::from_second(number) } else { Timestamp::from_millisecond(number) }.ok()
+    if number.abs() < 100_000_000_000 { Timestamp::from_second(number) } else { Timestamp::from_millisecond(number) }
+        .ok()
 }
 
 /// Takes a field out; null when there is none, or nothing that has fields. (`value[name].take()` would panic there.)
@@ -67,11 +68,21 @@ mod tests {
         for none in [json!(null), json!(" "), json!([]), json!({}), json!(true)] {
             assert_eq!(text(&none), None, "{none}");
         }
-        for (value, expected) in [(json!(7), Some(7)), (json!(7.0), Some(7)), (json!("7"), Some(7)), (json!("x"), None), (json!(1e300), None), (json!(null), None)] {
+        for (value, expected) in [
+            (json!(7), Some(7)),
+            (json!(7.0), Some(7)),
+            (json!("7"), Some(7)),
+            (json!("x"), None),
+            (json!(1e300), None),
+            (json!(null), None),
+        ] {
             assert_eq!(int(&value), expected, "{value}");
         }
         assert_eq!((float(&json!("0.5")), float(&json!("NaN")), float(&json!([]))), (Some(0.5), None, None));
-        assert_eq!((flag(&json!(true)), flag(&json!("false")), flag(&json!(1)), flag(&json!(null))), (Some(true), Some(false), None, None));
+        assert_eq!(
+            (flag(&json!(true)), flag(&json!("false")), flag(&json!(1)), flag(&json!(null))),
+            (Some(true), Some(false), None, None)
+        );
     }
 
     #[test]

@@ -95,7 +95,8 @@ impl<'a> Given<'a> {
         }
         match (single(headers, PAIR_SIGNATURE)?, single(headers, PAIR_TIMESTAMP)?) {
             (Some(signature), Some(time)) => {
-                let signature = signature.strip_prefix("sha256=").or_else(|| signature.strip_prefix("v0=")).unwrap_or(signature);
+                let signature =
+                    signature.strip_prefix("sha256=").or_else(|| signature.strip_prefix("v0=")).unwrap_or(signature);
                 Self::of(time, vec![hex::decode(signature).map_err(|_| Refused::Malformed)?])
             }
             _ => Err(Refused::NoSignature),

@@ -43,7 +43,9 @@ impl Turn {
         Self {
             role: loose::first_text(&raw, &["role", "speaker"]).unwrap_or_else(|| "unknown".to_owned()),
             message: said,
-            time_in_call_secs: ["time_in_call_secs", "timestamp", "time"].iter().find_map(|name| loose::int(&raw[*name])),
+            time_in_call_secs: ["time_in_call_secs", "timestamp", "time"]
+                .iter()
+                .find_map(|name| loose::int(&raw[*name])),
             interrupted: loose::flag(&raw["interrupted"]).unwrap_or_default(),
             raw,
         }
@@ -87,15 +89,6 @@ impl Turn {
         })
     }
 
-    /// Whether the agent said, in ending the call in this turn, that it was talking to a screening assistant.
-    pub(super) fn found_screening(&self) -> bool {
-        self.tools("tool_results").any(|tool| {
-            let result = &tool["result"];
-            let ends = ["end_call_success", "voicemail_detection_success"].contains(&result["result_type"].as_str().unwrap_or_default());
-            ends && result["reason"].as_str().is_some_and(speaks_of_screening)
-        })
-    }
-
     fn tools(&self, name: &str) -> impl Iterator<Item = &Value> {
         self.raw[name].as_array().into_iter().flatten().filter(|tool| tool.is_object())
     }
@@ -114,7 +107,10 @@ impl Turn {
 // Written out, because it is what people said.
 impl std::fmt::Debug for Turn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Turn").field("role", &self.role).field("time_in_call_secs", &self.time_in_call_secs).finish_non_exhaustive()
+        f.debug_struct("Turn")
+            .field("role", &self.role)
+            .field("time_in_call_secs", &self.time_in_call_secs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -135,13 +131,11 @@ pub(super) fn latencies(turns: &[Turn]) -> BTreeMap<String, Latency> {
 }
 
 fn pick(object: &Value, names: &[&str]) -> Map<String, Value> {
-    names.iter().filter(|name| !object[**name].is_null()).map(|name| ((*name).to_owned(), object[*name].clone())).collect()
-}
-
-/// "Call screening", "screened", "screening assistant", as models write it.
-pub(super) fn speaks_of_screening(text: &str) -> bool {
-    let text = text.to_lowercase();
-    text.contains("screening") || text.contains("screened")
+    names
+        .iter()
+        .filter(|name| !object[**name].is_null())
+        .map(|name| ((*name).to_owned(), object[*name].clone()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -168,7 +162,12 @@ mod tests {
     #[test]
     fn turns_of_other_shapes_are_kept_as_far_as_they_go() {
         for (raw, role, message, time) in [
-            (json!({"role": "user", "message": "hi", "time_in_call_secs": "3", "tool_calls": null}), "user", Some("hi"), Some(3)),
+            (
+                json!({"role": "user", "message": "hi", "time_in_call_secs": "3", "tool_calls": null}),
+                "user",
+                Some("hi"),
+                Some(3),
+            ),
             (json!({"role": "user", "content": "hi", "timestamp": 3.7}), "user", Some("hi"), Some(3)),
             (json!({"speaker": "agent", "text": "hi"}), "agent", Some("hi"), None),
             (json!("hi"), "unknown", Some("hi"), None),
@@ -176,7 +175,11 @@ mod tests {
             (json!({"role": 7, "message": {"a": 1}, "tool_results": {}}), "7", None, None),
         ] {
             let turn = Turn::read(raw.clone());
-            assert_eq!((turn.role.as_str(), turn.message.as_deref(), turn.time_in_call_secs), (role, message, time), "{raw}");
+            assert_eq!(
+                (turn.role.as_str(), turn.message.as_deref(), turn.time_in_call_secs),
+                (role, message, time),
+                "{raw}"
+            );
             let _ = turn.to_json();
         }
     }
@@ -190,13 +193,18 @@ mod tests {
             json!({"conversation_turn_metrics": null}),
         ];
         let turns: Vec<Turn> = turns.into_iter().map(Turn::read).collect();
-        let expected = BTreeMap::from([("convai_llm_service_ttfb".to_owned(), Latency { count: 3, median_secs: 0.2, max_secs: 0.3 })]);
+        let expected = BTreeMap::from([(
+            "convai_llm_service_ttfb".to_owned(),
+            Latency { count: 3, median_secs: 0.2, max_secs: 0.3 },
+        )]);
         assert_eq!(latencies(&turns), expected);
     }
 
     #[test]
     fn voicemail_is_a_result_not_a_call_of_the_tool() {
-        let result = |result: Value| Turn::read(json!({"tool_results": [{"tool_name": "voicemail_detection", "result": result}]}));
+        let result = |result: Value| {
+            Turn::read(json!({"tool_results": [{"tool_name": "voicemail_detection", "result": result}]}))
+        };
         assert!(result(json!({"result_type": "voicemail_detection_success", "reason": null})).found_voicemail());
         assert!(!result(json!({"result_type": "end_call_success"})).found_voicemail());
         assert!(!result(json!(null)).found_voicemail());

@@ -94,7 +94,14 @@ fn a_frame_that_breaks_off_does_not_count() {
 
 #[test]
 fn what_is_no_audio_has_no_length() {
-    for bytes in [b"".as_slice(), b"ID3", b"RIFF....WAVEfmt ", &[0xff; 10_000], b"{\"detail\":\"not found\"}", &[0xff, 0xfb, 0x90]] {
+    for bytes in [
+        b"".as_slice(),
+        b"ID3",
+        b"RIFF....WAVEfmt ",
+        &[0xff; 10_000],
+        b"{\"detail\":\"not found\"}",
+        &[0xff, 0xfb, 0x90],
+    ] {
         assert_eq!(measure(bytes), None);
     }
     let endless = b"ID3\x04\x00\x00\x7f\x7f\x7f\x7f".to_vec();

@@ -292,7 +292,7 @@ impl AnsweredBy {
 
 /// A moment as the carrier writes it: RFC 2822, in some callbacks RFC 3339.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
-    DateTimeParser::new().parse_timestamp(text).ok().or_else(|| text.parse().ok())
+    DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok().or_else(|| text.parse().ok())
 }
 
 /// PostgreSQL cannot hold a NUL.

@@ -21,7 +21,6 @@ use crate::retry::Failure;
 
 /// How long one request may take: under the function's own timeout of 30 s.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon to ask again when the carrier did not say.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// Credentials and addresses are mended by a person: the work waits for it rather than being given up.
@@ -70,14 +69,20 @@ struct Answer {
 impl Client {
     /// A client with an HTTP client of its own: one new connection a request, no redirects, no retries, no proxy. A kept
     /// connection that the carrier had closed in the meantime, or a layer that repeats requests, would make a lost answer
-    /// look like a connection that was never made.
+    /// look like a connection that was never made. A third of `timeout` is for the connection, so that one that cannot be
+    /// made is known as such before time is up.
     ///
     /// # Errors
     /// When the TLS library cannot start.
-    pub fn new(space: SpaceUrl, project_id: String, token: SecretString, timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        space: SpaceUrl,
+        project_id: String,
+        token: SecretString,
+        timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder()
             .timeout(timeout)
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(timeout / 3)
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -93,15 +98,18 @@ impl Client {
         match self.send(request).await {
             Ok(answer) => judge(answer.status, answer.retry_after, &answer.body.unwrap_or_default()),
             // No byte of the request is sent before the connection stands, with TLS.
-            Err(error) if error.is_connect() => {
-                CreateAnswer::Again { retry_after: None, reason: format!("no connection to SignalWire: {}", wire::describe(error)) }
-            }
+            Err(error) if error.is_connect() => CreateAnswer::Again {
+                retry_after: None,
+                reason: format!("no connection to SignalWire: {}", wire::describe(error)),
+            },
             Err(error) if error.is_builder() => CreateAnswer::Refused {
                 code: None,
                 http_status: None,
                 reason: refusal(None, None, Some(&wire::describe(error))),
             },
-            Err(error) => CreateAnswer::Unknown { reason: format!("no answer from SignalWire: {}", wire::describe(error)) },
+            Err(error) => {
+                CreateAnswer::Unknown { reason: format!("no answer from SignalWire: {}", wire::describe(error)) }
+            }
         }
     }
 
@@ -150,7 +158,10 @@ impl Client {
             };
             calls.extend(items.iter().filter_map(CallRecord::from_json));
             let Some(next) = page["next_page_uri"].as_str().filter(|next| !next.is_empty()) else { return Ok(calls) };
-            url = self.space.within(next).ok_or_else(|| Failure::never("SignalWire's list of calls points to another host"))?;
+            url = self
+                .space
+                .within(next)
+                .ok_or_else(|| Failure::never("SignalWire's list of calls points to another host"))?;
             if seen.contains(&url) {
                 return Err(Failure::later(ASK_AGAIN, "SignalWire's list of calls goes in circles"));
             }
@@ -198,7 +209,8 @@ impl Answer {
     }
 
     fn call(&self) -> Result<CallRecord, Failure> {
-        CallRecord::from_json(&self.json()?).ok_or_else(|| Failure::later(ASK_AGAIN, "SignalWire answered without a call"))
+        CallRecord::from_json(&self.json()?)
+            .ok_or_else(|| Failure::later(ASK_AGAIN, "SignalWire answered without a call"))
     }
 
     fn json(&self) -> Result<Value, Failure> {
@@ -212,7 +224,7 @@ impl Answer {
         let said = error.message.as_deref().map_or(String::new(), |message| format!(": {}", masked(message)));
         let reason = format!("SignalWire answered HTTP {}{code}{said}", self.status);
         Err(match self.status {
-            401..=404 => Failure::later(ASK_AGAIN_AFTER_MENDING, reason),
+            300..=399 | 401..=404 => Failure::later(ASK_AGAIN_AFTER_MENDING, reason),
             408 | 409 | 425 | 429 | 500.. => Failure::later(self.retry_after.unwrap_or(ASK_AGAIN), reason),
             _ => Failure::never(reason),
         })
@@ -222,7 +234,10 @@ impl Answer {
 // Written out, because the HTTP client would print its headers.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("space", &self.space).field("project_id", &self.project_id).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("space", &self.space)
+            .field("project_id", &self.project_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -111,7 +111,8 @@ fn escaped(what: &str, value: &str, keep: &'static AsciiSet) -> Result<String, U
 }
 
 fn is_header_name(name: &str) -> bool {
-    name.strip_prefix("X-").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+    name.strip_prefix("X-")
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
 }
 
 /// A value escaped for XML text and attributes alike. White space is written as references, so that attribute

@@ -6,7 +6,7 @@ use std::fmt;
 /// What kind of trouble an error code means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// The called number is wrong.
+    /// The called number is wrong. (A wrong caller id is [`Class::Setup`]: it says nothing about the number called.)
     BadNumber,
     /// Our configuration or our request is wrong.
     Setup,
@@ -49,7 +49,11 @@ const CODES: &[(i64, Class, &str)] = &[
     (13254, Class::Sip, "The agent's SIP host is not reachable from the internet: check ELEVENLABS_SIP_HOST."),
     (13621, Class::Setup, "SignalWire found the caller name or id of the call invalid: check the agent's caller ids."),
     (20001, Class::Transient, "SignalWire reports an unknown error of its own."),
-    (20003, Class::Setup, "SignalWire does not accept the credentials: check SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and the token's Voice scope."),
+    (
+        20003,
+        Class::Setup,
+        "SignalWire does not accept the credentials: check SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and the token's Voice scope.",
+    ),
     (20009, Class::State, "The call is not over yet: wait until it has ended."),
     (20010, Class::Setup, "This is disabled for the SignalWire account: ask SignalWire's support."),
     (20404, Class::State, "SignalWire does not know this call: check SIGNALWIRE_PROJECT_ID and SIGNALWIRE_SPACE_URL."),
@@ -59,22 +63,38 @@ const CODES: &[(i64, Class, &str)] = &[
     (21205, Class::Setup, "The voice address is missing: check PUBLIC_BASE_URL."),
     (21208, Class::Setup, "The ring timeout is out of range: use 1 to 600 seconds (CALL_TIMEOUT_SECS)."),
     (21209, Class::Setup, "The HTTP method of an address is invalid: use GET or POST."),
-    (21210, Class::Setup, "The caller id is neither bought nor verified in this SignalWire space: buy or verify it there, or take it off the agent's list."),
+    (
+        21210,
+        Class::Setup,
+        "The caller id is neither bought nor verified in this SignalWire space: buy or verify it there, or take it off the agent's list.",
+    ),
     (21211, Class::BadNumber, "The called number is invalid: correct it."),
-    (21212, Class::BadNumber, "The caller id is not a valid number: write it in E.164 form, such as +14155550100."),
-    (21213, Class::BadNumber, "The caller id is missing: give the agent one."),
+    (21212, Class::Setup, "The caller id is not a valid number: write it in E.164 form, such as +14155550100."),
+    (21213, Class::Setup, "The caller id is missing: give the agent one."),
     (21217, Class::BadNumber, "The called number is not one that exists: correct it."),
     (21218, Class::Setup, "The application id is invalid: check it in the SignalWire dashboard."),
-    (21219, Class::Account, "The account's limit is reached, or it is in trial mode and may call verified numbers only: add funds, or verify the number."),
+    (
+        21219,
+        Class::Account,
+        "The account's limit is reached, or it is in trial mode and may call verified numbers only: add funds, or verify the number.",
+    ),
     (21220, Class::State, "The call is not in progress, so that it cannot be changed."),
-    (21234, Class::Setup, "The parameters of answering machine detection are out of range: check the agent's settings."),
+    (
+        21234,
+        Class::Setup,
+        "The parameters of answering machine detection are out of range: check the agent's settings.",
+    ),
     (21262, Class::Setup, "Answering machine detection needs a callback address: check PUBLIC_BASE_URL."),
     (21402, Class::Setup, "An address that was given to SignalWire is invalid: check PUBLIC_BASE_URL."),
     (21456, Class::Setup, "An address that was given to SignalWire is invalid: check PUBLIC_BASE_URL."),
     (21611, Class::Throttled, "The caller id has too many calls waiting at SignalWire."),
     (21626, Class::Setup, "A status callback event has a name that SignalWire does not know."),
     (30002, Class::Account, "The SignalWire account's balance is too low: add funds in its dashboard."),
-    (30010, Class::Account, "The call costs more a minute than the limit that was set: raise the limit, or do not call this country."),
+    (
+        30010,
+        Class::Account,
+        "The call costs more a minute than the limit that was set: raise the limit, or do not call this country.",
+    ),
     (31003, Class::Transient, "SignalWire's own connection timed out."),
     (32009, Class::Sip, "The SIP domain has no registered endpoint: check the agent's number at ElevenLabs."),
     (32110, Class::Sip, "The agent's SIP address is malformed: check the agent's number and ELEVENLABS_SIP_HOST."),
@@ -93,7 +113,10 @@ pub fn refusal(code: Option<i64>, http_status: Option<u16>, message: Option<&str
     if let Some((_, class, sentence)) = code.and_then(|code| CODES.iter().find(|(known, ..)| *known == code)) {
         return RefusalReason { class: *class, sentence: (*sentence).to_owned() };
     }
-    let said = message.map(str::trim).filter(|text| !text.is_empty()).map_or(String::new(), |text| format!(": {}", masked(text)));
+    let said = message
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map_or(String::new(), |text| format!(": {}", masked(text)));
     let (class, sentence) = match (code, http_status) {
         (Some(code), _) => (Class::Unlisted, format!("SignalWire refused the call with its error {code}{said}")),
         (None, Some(401 | 403)) => (Class::Setup, sentence_of(20003)),
@@ -207,6 +230,7 @@ mod tests {
     fn a_refusal_says_what_to_do() {
         for (code, status, class, part) in [
             (Some(21210), Some(400), Class::Setup, "verify it"),
+            (Some(21212), Some(400), Class::Setup, "E.164"),
             (Some(21217), Some(400), Class::BadNumber, "correct it"),
             (Some(30010), Some(400), Class::Account, "raise the limit"),
             (Some(20003), Some(401), Class::Setup, "SIGNALWIRE_API_TOKEN"),

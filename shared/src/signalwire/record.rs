@@ -126,7 +126,10 @@ mod tests {
     fn numbers_may_be_texts_and_the_rest_may_be_missing() {
         let call = serde_json::json!({"sid": "x", "duration": "12", "price": -0.005, "sip_result_code": 486, "answered_by": "machine_start", "to": []});
         let call = CallRecord::from_json(&call).unwrap();
-        assert_eq!((call.duration_secs, call.price.as_deref(), call.sip_result_code), (Some(12), Some("-0.005"), Some(486)));
+        assert_eq!(
+            (call.duration_secs, call.price.as_deref(), call.sip_result_code),
+            (Some(12), Some("-0.005"), Some(486))
+        );
         assert_eq!((call.answered_by, call.to), (Some(AnsweredBy::Machine), None));
         assert_eq!(call.status, CallStatus::Unknown(String::new()));
         assert_eq!(CallRecord::from_json(&serde_json::json!({"sid": ""})), None);
@@ -142,7 +145,11 @@ mod tests {
     #[test]
     fn errors_are_read_in_every_shape() {
         for (body, code, message) in [
-            (r#"{"code":20003,"message":"Authentication failed","more_info":"x","status":401}"#, Some(20003), Some("Authentication failed")),
+            (
+                r#"{"code":20003,"message":"Authentication failed","more_info":"x","status":401}"#,
+                Some(20003),
+                Some("Authentication failed"),
+            ),
             (r#"{"code":"21217","message":"no"}"#, Some(21217), Some("no")),
             (r#"{"errors":[{"code":"30010","message":"Max price"}]}"#, Some(30010), Some("Max price")),
             (r#"{"errors":[{"detail":"d","status":"422","title":"t","code":"12"}]}"#, Some(12), Some("d")),

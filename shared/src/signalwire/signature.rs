@@ -95,17 +95,26 @@ struct Given<'a> {
 impl<'a> Given<'a> {
     fn read(headers: &'a HeaderMap) -> Self {
         let all = |name: &str| -> Vec<&'a [u8]> {
-            headers.get_all(name).iter().map(|value| value.as_bytes().trim_ascii()).filter(|value| !value.is_empty()).collect()
+            headers
+                .get_all(name)
+                .iter()
+                .map(|value| value.as_bytes().trim_ascii())
+                .filter(|value| !value.is_empty())
+                .collect()
         };
         let plain = all(PLAIN);
         Self { plain: if plain.is_empty() { all(ALIAS) } else { plain }, sha256: all(SHA256) }
     }
 
     fn fits(&self, key: &SecretString, url: &str, signed: &Signed<'_>) -> bool {
-        let among = |given: &[&[u8]], expected: &str| given.iter().any(|given| bool::from(given.ct_eq(expected.as_bytes())));
+        let among =
+            |given: &[&[u8]], expected: &str| given.iter().any(|given| bool::from(given.ct_eq(expected.as_bytes())));
         among(&self.sha256, &sign_raw_sha256(key, url, signed.body))
             || among(&self.plain, &sign_raw(key, url, signed.body))
-            || signed.appendix.iter().any(|appendix| among(&self.plain, &STANDARD.encode(sha1(key, url, appendix.as_bytes()))))
+            || signed
+                .appendix
+                .iter()
+                .any(|appendix| among(&self.plain, &STANDARD.encode(sha1(key, url, appendix.as_bytes()))))
     }
 }
 
@@ -120,7 +129,8 @@ struct Signed<'a> {
 /// carry any body. The exception is a URL that itself pins the body, by `bodySHA256`.
 fn appendix(content_type: Option<&str>, body: &[u8], raw_query: &str) -> Vec<String> {
     let concatenated = fields::read(content_type, body).map(concatenate).filter(|text| !text.is_empty());
-    let pinned = form_urlencoded::parse(raw_query.as_bytes()).find(|(name, _)| name == "bodySHA256").map(|(_, value)| value);
+    let pinned =
+        form_urlencoded::parse(raw_query.as_bytes()).find(|(name, _)| name == "bodySHA256").map(|(_, value)| value);
     match pinned {
         Some(digest) if bool::from(hex::encode(Sha256::digest(body)).as_bytes().ct_eq(digest.as_bytes())) => {
             std::iter::once(String::new()).chain(concatenated).collect()

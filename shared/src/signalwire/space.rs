@@ -34,7 +34,11 @@ impl SpaceUrl {
         if url.host_str().is_none_or(str::is_empty) {
             return Err(BadSpaceUrl::NoHost);
         }
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || !url.username().is_empty() || url.password().is_some() {
+        if !matches!(url.path(), "" | "/")
+            || url.query().is_some()
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
             return Err(BadSpaceUrl::MoreThanAHost);
         }
         match url.scheme() {
@@ -79,7 +83,12 @@ mod tests {
 
     #[test]
     fn a_space_is_written_with_or_without_its_scheme() {
-        for text in ["example.signalwire.com", "https://example.signalwire.com", "https://example.signalwire.com/", " example.signalwire.com/ "] {
+        for text in [
+            "example.signalwire.com",
+            "https://example.signalwire.com",
+            "https://example.signalwire.com/",
+            " example.signalwire.com/ ",
+        ] {
             assert_eq!(SpaceUrl::parse(text).unwrap().to_string(), "https://example.signalwire.com", "{text}");
         }
         for text in ["http://127.0.0.1:4010", "http://localhost:4010/", "http://[::1]:4010"] {
@@ -109,7 +118,12 @@ mod tests {
         let space = SpaceUrl::parse("example.signalwire.com").unwrap();
         assert!(space.within("/api/laml/2010-04-01/Accounts/a/Calls?Page=1").is_some());
         assert!(space.within("https://example.signalwire.com/api/x").is_some());
-        for reference in ["https://evil.example/api", "//evil.example/api", "http://example.signalwire.com/api", "https://u@example.signalwire.com/"] {
+        for reference in [
+            "https://evil.example/api",
+            "//evil.example/api",
+            "http://example.signalwire.com/api",
+            "https://u@example.signalwire.com/",
+        ] {
             assert!(space.within(reference).is_none(), "{reference}");
         }
     }

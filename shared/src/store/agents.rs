@@ -50,7 +50,8 @@ pub struct Agent {
     pub updated_at: Timestamp,
 }
 
-const COLUMNS: &str = "name, elevenlabs_agent_id, number, caller_ids, amd, ring_timeout_secs, max_duration_secs, created_at, updated_at";
+const COLUMNS: &str =
+    "name, elevenlabs_agent_id, number, caller_ids, amd, ring_timeout_secs, max_duration_secs, created_at, updated_at";
 
 fn agent(row: &Row) -> Agent {
     Agent {
@@ -127,14 +128,14 @@ impl Store {
             .query_typed_opt(
                 &sql,
                 &[
-                (&new.name, Type::TEXT),
-                (&new.elevenlabs_agent_id, Type::TEXT),
-                (&new.number, Type::TEXT),
-                (&new.caller_ids, Type::TEXT_ARRAY),
-                (&amd, Type::TEXT),
-                (&ring, Type::INT4),
-                (&most, Type::INT4),
-                (&new.updated_at, Type::TIMESTAMPTZ),
+                    (&new.name, Type::TEXT),
+                    (&new.elevenlabs_agent_id, Type::TEXT),
+                    (&new.number, Type::TEXT),
+                    (&new.caller_ids, Type::TEXT_ARRAY),
+                    (&amd, Type::TEXT),
+                    (&ring, Type::INT4),
+                    (&most, Type::INT4),
+                    (&new.updated_at, Type::TIMESTAMPTZ),
                 ],
             )
             .await;

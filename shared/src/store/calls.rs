@@ -215,7 +215,8 @@ impl Store {
         let sql = "update calls set hang_up_at = coalesce(hang_up_at, $2), updated_at = $2
                    where id = $1 and state <> 'ended'";
         let mut session = self.session().await?;
-        let changed = session.client()?.execute_typed(sql, &[(&call_id, Type::UUID), (&now, Type::TIMESTAMPTZ)]).await?;
+        let changed =
+            session.client()?.execute_typed(sql, &[(&call_id, Type::UUID), (&now, Type::TIMESTAMPTZ)]).await?;
         Ok(changed > 0)
     }
 
@@ -242,7 +243,8 @@ impl Store {
         let grace = f64::from(i32::try_from(grace_secs).unwrap_or(i32::MAX));
         let mut session = self.session().await?;
         let client = session.client()?;
-        let rows = client.query_typed(sql, &[(&now, Type::TIMESTAMPTZ), (&grace, Type::FLOAT8), (&most, Type::INT8)]).await?;
+        let rows =
+            client.query_typed(sql, &[(&now, Type::TIMESTAMPTZ), (&grace, Type::FLOAT8), (&most, Type::INT8)]).await?;
         let state = |name: &str| if name == "placing" { State::Placing } else { State::Intent };
         Ok(rows.iter().map(|row| (row.get(0), state(row.get(1)))).collect())
     }

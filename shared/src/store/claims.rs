@@ -125,7 +125,8 @@ impl Store {
         learn(&tx, call_id, &[Event::new(fact, now).into()], now).await?;
         if let Some(due_at) = due_at {
             let sql = "update calls set due_at = $2, updated_at = $3 where id = $1";
-            let types = [(&call_id as _, Type::UUID), (&due_at as _, Type::TIMESTAMPTZ), (&now as _, Type::TIMESTAMPTZ)];
+            let types =
+                [(&call_id as _, Type::UUID), (&due_at as _, Type::TIMESTAMPTZ), (&now as _, Type::TIMESTAMPTZ)];
             tx.execute_typed(sql, &types).await?;
         }
         commit(tx).await

@@ -39,9 +39,9 @@ pub struct Stored {
 /// A call that a conversation can be tied to.
 pub(super) struct Tied {
     pub(super) call_id: Uuid,
-    pub(super) campaign_id: Option<String>,
-    /// Under which id the call's pieces are stored.
-    pub(super) conversation_id: String,
+    pub(super) campaign: Option<String>,
+    /// The conversation id under which the call's pieces are stored.
+    pub(super) stored_as: String,
 }
 
 impl Store {
@@ -56,7 +56,7 @@ impl Store {
         let tx = session.begin().await?;
         lock(&tx, &conversation.conversation_id).await?;
         let tied = tie(&tx, arrival, now).await?;
-        let id = tied.as_ref().map_or(conversation.conversation_id.as_str(), |tied| tied.conversation_id.as_str());
+        let id = tied.as_ref().map_or(conversation.conversation_id.as_str(), |tied| tied.stored_as.as_str());
         let changed = upsert(&tx, arrival, id, tied.as_ref(), now).await?;
         if let Some(tied) = &tied {
             adopt_recording(&tx, tied, now).await?;
@@ -81,11 +81,7 @@ pub(super) async fn lock(tx: &Transaction<'_>, conversation_id: &str) -> Result<
 pub(super) async fn noted(tx: &Transaction<'_>, conversation_id: &str) -> Result<Option<Tied>, StoreError> {
     let sql = "select id, campaign_id from calls where conversation_id = $1 for update";
     let row = tx.query_typed_opt(sql, &[(&conversation_id, Type::TEXT)]).await?;
-    Ok(row.map(|row| Tied {
-        call_id: row.get(0),
-        campaign_id: row.get(1),
-        conversation_id: conversation_id.to_owned(),
-    }))
+    Ok(row.map(|row| Tied { call_id: row.get(0), campaign: row.get(1), stored_as: conversation_id.to_owned() }))
 }
 
 /// A call by our own id, as the guide's flat shape names it. Its pieces stand under the agent's conversation id where one
@@ -96,8 +92,8 @@ pub(super) async fn by_call_id(tx: &Transaction<'_>, call_id: &str) -> Result<Op
     let row = tx.query_typed_opt(sql, &[(&id, Type::UUID)]).await?;
     Ok(row.map(|row| Tied {
         call_id: row.get(0),
-        campaign_id: row.get(1),
-        conversation_id: row.get::<_, Option<String>>(2).unwrap_or_else(|| call_id.to_owned()),
+        campaign: row.get(1),
+        stored_as: row.get::<_, Option<String>>(2).unwrap_or_else(|| call_id.to_owned()),
     }))
 }
 
@@ -141,8 +137,8 @@ async fn tie(tx: &Transaction<'_>, arrival: &Arrival<'_>, now: Timestamp) -> Res
         .await?;
     Ok(row.map(|row| Tied {
         call_id: row.get(0),
-        campaign_id: row.get(1),
-        conversation_id: conversation.conversation_id.clone(),
+        campaign: row.get(1),
+        stored_as: conversation.conversation_id.clone(),
     }))
 }
 
@@ -174,7 +170,7 @@ async fn upsert(
     // A conversation that nobody placed is stored under its own id; the flat shape of another system, under that call's.
     let named = if arrival.flat { conversation.call_hints().call_id_variable } else { None };
     let call_id = tied.map_or_else(|| named.unwrap_or_else(|| id.to_owned()), |tied| tied.call_id.to_string());
-    let campaign = tied.map_or(conversation.campaign_id.as_deref(), |tied| tied.campaign_id.as_deref());
+    let campaign = tied.map_or(conversation.campaign_id.as_deref(), |tied| tied.campaign.as_deref());
     let integer = |value: i64| i32::try_from(value).unwrap_or(i32::MAX);
     let turns = i32::try_from(conversation.turns.len()).unwrap_or(i32::MAX);
     let latencies = serde_json::to_value(&conversation.latencies).unwrap_or(Value::Null);
@@ -219,9 +215,9 @@ async fn adopt_recording(tx: &Transaction<'_>, tied: &Tied, now: Timestamp) -> R
     tx.execute_typed(
         sql,
         &[
-            (&tied.conversation_id, Type::TEXT),
+            (&tied.stored_as, Type::TEXT),
             (&tied.call_id.to_string(), Type::VARCHAR),
-            (&tied.campaign_id, Type::VARCHAR),
+            (&tied.campaign, Type::VARCHAR),
             (&now, Type::TIMESTAMPTZ),
         ],
     )
@@ -243,12 +239,7 @@ async fn complete(tx: &Transaction<'_>, arrival: &Arrival<'_>, tied: &Tied, now:
     let silent = arrival.conversation.has_audio == Some(false);
     tx.execute_typed(
         sql,
-        &[
-            (&tied.call_id, Type::UUID),
-            (&tied.conversation_id, Type::TEXT),
-            (&silent, Type::BOOL),
-            (&now, Type::TIMESTAMPTZ),
-        ],
+        &[(&tied.call_id, Type::UUID), (&tied.stored_as, Type::TEXT), (&silent, Type::BOOL), (&now, Type::TIMESTAMPTZ)],
     )
     .await?;
     Ok(())

@@ -25,7 +25,12 @@ pub struct Delivery<'d> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn note(tx: &Transaction<'_>, delivery: &Delivery<'_>, result: &str, now: Timestamp) -> Result<(), StoreError> {
+pub async fn note(
+    tx: &Transaction<'_>,
+    delivery: &Delivery<'_>,
+    result: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     insert(tx, delivery, result, None, now).await
 }
 
@@ -36,7 +41,8 @@ async fn insert(
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "insert into deliveries (digest, event_type, conversation_id, raw_key, received_at, handled_at, result, reason)
+    let sql =
+        "insert into deliveries (digest, event_type, conversation_id, raw_key, received_at, handled_at, result, reason)
                values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (digest) do nothing";
     client
         .execute_typed(
@@ -61,7 +67,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn refuse_delivery(&self, delivery: &Delivery<'_>, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn refuse_delivery(
+        &self,
+        delivery: &Delivery<'_>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut session = self.session().await?;
         insert(session.client()?, delivery, "refused", Some(reason), now).await
     }

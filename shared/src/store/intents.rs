@@ -92,7 +92,8 @@ impl Store {
             return Ok(known);
         }
         // Makes the number's row if need be, and locks it either way.
-        let lock = "insert into numbers (number) values ($1) on conflict (number) do update set number = excluded.number";
+        let lock =
+            "insert into numbers (number) values ($1) on conflict (number) do update set number = excluded.number";
         tx.execute_typed(lock, &[(&call.to.as_str(), Type::TEXT)]).await?;
         let live = "select id from calls where to_number = $1 and state <> 'ended' order by created_at desc limit 1";
         if let Some(row) = tx.query_typed_opt(live, &[(&call.to.as_str(), Type::TEXT)]).await? {
@@ -125,8 +126,8 @@ async fn seen_before(tx: &Transaction<'_>, key: &IdempotencyKey) -> Result<Optio
     if !tx.query_typed_one(lock, &named).await?.get::<_, bool>(0) {
         return Ok(Some(Recorded::StillRunning));
     }
-    let look = "select request_sha256, call_id, response from idempotency_keys where token = $1 and key = $2";
-    let row = tx.query_typed_opt(look, &named).await?;
+    let known = "select request_sha256, call_id, response from idempotency_keys where token = $1 and key = $2";
+    let row = tx.query_typed_opt(known, &named).await?;
     Ok(row.map(|row| {
         if row.get::<_, &str>(0) == key.request_sha256 {
             Recorded::Done { call_id: row.get(1), response: row.get(2) }

@@ -22,7 +22,7 @@ pub async fn run(store: &Store) -> Result<Vec<String>, StoreError> {
 /// The newest version that this program knows.
 #[must_use]
 pub fn newest() -> i32 {
-    embedded::migrations::runner().get_migrations().iter().map(|migration| i32::try_from(migration.version()).unwrap_or(0)).max().unwrap_or(0)
+    embedded::migrations::runner().get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
 }
 
 /// The version of the schema in the database.

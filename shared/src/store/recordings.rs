@@ -48,7 +48,8 @@ async fn upsert(
     source: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "insert into call_recordings (call_id, conversation_id, campaign_id, storage_path, duration_seconds, bytes,
+    let sql =
+        "insert into call_recordings (call_id, conversation_id, campaign_id, storage_path, duration_seconds, bytes,
             sha256, content_type, source, created_at, updated_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
         on conflict (conversation_id) do update set call_id = excluded.call_id, campaign_id = excluded.campaign_id,
@@ -56,7 +57,7 @@ async fn upsert(
             sha256 = excluded.sha256, content_type = excluded.content_type, source = excluded.source,
             updated_at = excluded.updated_at
         where (excluded.bytes, excluded.sha256) > (call_recordings.bytes, call_recordings.sha256)";
-    let id = tied.map_or(arrived.conversation_id.as_str(), |tied| tied.conversation_id.as_str());
+    let id = tied.map_or(arrived.conversation_id.as_str(), |tied| tied.stored_as.as_str());
     let call_id = tied.map_or_else(|| id.to_owned(), |tied| tied.call_id.to_string());
     let bytes = i64::try_from(arrived.bytes).unwrap_or(i64::MAX);
     tx.execute_typed(
@@ -64,7 +65,7 @@ async fn upsert(
         &[
             (&call_id, Type::VARCHAR),
             (&id, Type::TEXT),
-            (&tied.and_then(|tied| tied.campaign_id.as_deref()), Type::VARCHAR),
+            (&tied.and_then(|tied| tied.campaign.as_deref()), Type::VARCHAR),
             (&arrived.key, Type::TEXT),
             (&duration_secs, Type::FLOAT8),
             (&bytes, Type::INT8),

@@ -100,7 +100,10 @@ async fn an_agent_is_registered_read_and_changed() {
     assert_eq!(world.send(Method::POST, "/api/agents", Some(&agent), &[]).await.0, 201);
     assert_eq!(world.send(Method::POST, "/api/agents", Some(&agent), &[]).await.0, 409, "its name is taken");
     let read = world.get("/api/agents/second").await;
-    assert_eq!((&read["amd"], &read["ring_timeout_secs"], &read["max_duration_secs"]), (&"hang_up".into(), &30.into(), &600.into()));
+    assert_eq!(
+        (&read["amd"], &read["ring_timeout_secs"], &read["max_duration_secs"]),
+        (&"hang_up".into(), &30.into(), &600.into())
+    );
     assert_eq!(world.get("/api/agents").await["agents"].as_array().unwrap().len(), 2);
     let stolen = json!({ "elevenlabs_agent_id": "agent_2", "number": testkit::world::AGENT_NUMBER, "caller_ids": ["+14155550100"] });
     let (status, problem) = world.send(Method::PUT, "/api/agents/second", Some(&stolen), &[]).await;

@@ -72,7 +72,8 @@ async fn an_agent_that_asks_for_detection_is_hung_up_on_machines_at_once() {
     let call_id = world.call("+14155550150").await;
     let call = world.settled(call_id).await;
     assert_eq!((&call["outcome"], &call["answered_by"]), (&"voicemail".into(), &"machine".into()));
-    let hung_up = world.vendors.book(|book| book.requests.iter().any(|(endpoint, _)| endpoint.ends_with("/Calls/{sid}")));
+    let hung_up =
+        world.vendors.book(|book| book.requests.iter().any(|(endpoint, _)| endpoint.ends_with("/Calls/{sid}")));
     assert!(hung_up, "{:?}", world.vendors.book(|book| book.requests.clone()));
 }
 

@@ -51,7 +51,8 @@ async fn a_recording_may_come_before_its_transcript() {
     deliver(&world, &transcription("conv_1", &call_id.to_string())).await;
     let call = world.view(call_id).await;
     assert_eq!((&call["recording"]["bytes"], &call["conversation"]["id"]), (&10.into(), &"conv_1".into()), "{call:#}");
-    let tied = "select count(*) from call_recordings r join calls c on r.call_id = c.id::text and c.recording = 'stored'";
+    let tied =
+        "select count(*) from call_recordings r join calls c on r.call_id = c.id::text and c.recording = 'stored'";
     assert_eq!(world.database.count(tied).await, 1);
 }
 
@@ -131,7 +132,10 @@ async fn what_can_never_be_read_is_put_aside_with_its_reason_and_noted_in_the_le
     let world = World::start().await;
     deliver(&world, &json!({ "type": "post_call_transcription", "data": { "agent_id": "a" } })).await;
     assert_eq!(world.cloud.transcriptions.buried().await.len(), 1);
-    assert_eq!(world.database.count("select count(*) from deliveries where result = 'refused' and reason <> ''").await, 1);
+    assert_eq!(
+        world.database.count("select count(*) from deliveries where result = 'refused' and reason <> ''").await,
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

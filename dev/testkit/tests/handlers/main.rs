@@ -1,5 +1,11 @@
 //! All functions in one process, over real PostgreSQL, queues and bucket, against the simulator: see `testkit::World`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test ends at the first thing that is not as it should be, and draws its names by chance"
+)]
+
 mod asking;
 mod calls;
 mod homecoming;

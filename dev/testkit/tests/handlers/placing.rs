@@ -7,7 +7,7 @@ use elevenwire::store::claims::Claim;
 use serde_json::{Value, json};
 use testkit::World;
 
-fn fault(world: &World, rule: Value) {
+fn fault(world: &World, rule: &Value) {
     world.vendors.configure(json!({ "faults": [rule] })).unwrap();
 }
 
@@ -18,8 +18,10 @@ fn dials(world: &World) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_was_lost_is_unknown_and_the_first_callback_adopts_the_call() {
     let world = World::start().await;
-    for (number, how) in [("+14155550101", "cut"), ("+14155550102", "500"), ("+14155550103", "503"), ("+14155550104", "garbled")] {
-        fault(&world, json!({ "where": "calls_create", "kind": "taken_but_no_answer", "how": how, "times": 1 }));
+    for (number, how) in
+        [("+14155550101", "cut"), ("+14155550102", "500"), ("+14155550103", "503"), ("+14155550104", "garbled")]
+    {
+        fault(&world, &json!({ "where": "calls_create", "kind": "taken_but_no_answer", "how": how, "times": 1 }));
         let before = dials(&world);
         let call_id = world.call(number).await;
         let call = world.settled(call_id).await;
@@ -33,11 +35,11 @@ async fn an_answer_that_was_lost_is_unknown_and_the_first_callback_adopts_the_ca
 async fn an_unknown_attempt_is_never_asked_again() {
     let world = World::start().await;
     // Nothing was taken, and nobody can know: a bare 503.
-    fault(&world, json!({ "where": "calls_create", "kind": "http_status", "status": 503, "times": 1 }));
+    fault(&world, &json!({ "where": "calls_create", "kind": "http_status", "status": 503, "times": 1 }));
     let call_id = world.call("+14155550101").await;
     world.until(call_id, |call| call["state"] == "unknown").await;
     for _ in 0..5 {
-        world.clock.advance(Duration::from_secs(600));
+        world.clock.advance(Duration::from_mins(10));
         world.sweep().await;
         world.cloud.calls.queue().send(&CallCommand::Place { call_id }).await.unwrap();
         world.pump().await;
@@ -49,7 +51,7 @@ async fn an_unknown_attempt_is_never_asked_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_carriers_own_word_that_nothing_happened_allows_another_question() {
     let world = World::start().await;
-    fault(&world, json!({ "where": "calls_create", "kind": "http_status", "status": 429, "times": 2 }));
+    fault(&world, &json!({ "where": "calls_create", "kind": "http_status", "status": 429, "times": 2 }));
     let call_id = world.call("+14155550101").await;
     world.until(call_id, |call| call["reason"].is_string()).await;
     assert_eq!(world.view(call_id).await["state"], "intent");
@@ -67,7 +69,7 @@ async fn only_the_carriers_own_word_that_nothing_happened_allows_another_questio
 #[tokio::test(flavor = "multi_thread")]
 async fn a_carrier_that_never_takes_it_ends_the_attempt_with_a_reason() {
     let world = World::start().await;
-    fault(&world, json!({ "where": "calls_create", "kind": "http_status", "status": 429 }));
+    fault(&world, &json!({ "where": "calls_create", "kind": "http_status", "status": 429 }));
     let call_id = world.call("+14155550101").await;
     for _ in 0..6 {
         world.pump().await;
@@ -143,7 +145,10 @@ async fn a_suppressed_number_is_blocked_and_the_decision_is_kept() {
     let world = World::start().await;
     let call_id = world.call("+14155550101").await;
     let client = world.database.client().await;
-    client.execute("update numbers set suppressed_at = created_at from calls where number = to_number", &[]).await.unwrap();
+    client
+        .execute("update numbers set suppressed_at = created_at from calls where number = to_number", &[])
+        .await
+        .unwrap();
     let call = world.settled(call_id).await;
     assert_eq!((&call["outcome"], &call["reason"]), (&"blocked".into(), &"suppressed".into()));
     assert_eq!(dials(&world), 0);
@@ -154,7 +159,7 @@ async fn a_suppressed_number_is_blocked_and_the_decision_is_kept() {
 async fn an_attempt_whose_time_passed_expires() {
     let world = World::start().await;
     let call_id = world.call("+14155550101").await;
-    world.clock.advance(Duration::from_secs(16 * 60));
+    world.clock.advance(Duration::from_mins(16));
     assert_eq!(world.settled(call_id).await["outcome"], "expired");
     assert_eq!(dials(&world), 0);
 }

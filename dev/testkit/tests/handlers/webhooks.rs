@@ -39,7 +39,10 @@ async fn a_forged_old_or_unsigned_webhook_is_refused_and_nothing_is_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_signed_but_unknown_is_kept_and_what_is_no_object_is_refused() {
     let world = World::start().await;
-    assert_eq!(world.post_webhook(r#"{"type":"brand_new_event","event_timestamp":"1790000000","data":null}"#).await, 200);
+    assert_eq!(
+        world.post_webhook(r#"{"type":"brand_new_event","event_timestamp":"1790000000","data":null}"#).await,
+        200
+    );
     let keys = world.cloud.keys("raw/brand_new_event/2026/").await;
     assert_eq!(keys.len(), 1, "{keys:?}");
     for body in ["", "[]", "null", "{", "\"text\""] {
@@ -140,7 +143,8 @@ async fn the_agent_learns_the_variables_of_its_call_and_the_conversation_is_note
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_caller_gets_valid_empty_variables_and_a_stranger_nothing() {
     let world = World::start().await;
-    let question = json!({ "caller_id": "+14155550177", "agent_id": "agent_demo", "conversation_id": "c", "call_sid": "SCL_1" });
+    let question =
+        json!({ "caller_id": "+14155550177", "agent_id": "agent_demo", "conversation_id": "c", "call_sid": "SCL_1" });
     let (status, answer) = ask(&world, INITIATION_SECRET, &question).await;
     assert_eq!((status, &answer["dynamic_variables"]), (200, &json!({})));
     assert_eq!(ask(&world, "wrong", &question).await.0, 401);

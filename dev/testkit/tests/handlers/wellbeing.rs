@@ -14,21 +14,25 @@ async fn health_serves_the_last_check_and_says_when_there_is_none_or_it_is_old()
     let answer = get().await;
     assert_eq!(answer.status(), 200);
     let report: serde_json::Value = answer.json().await.unwrap();
-    let names: Vec<&str> = report["checks"].as_array().unwrap().iter().filter_map(|check| check["name"].as_str()).collect();
+    let names: Vec<&str> =
+        report["checks"].as_array().unwrap().iter().filter_map(|check| check["name"].as_str()).collect();
     for name in ["database", "bucket", "signalwire", "elevenlabs", "queue calls"] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
     assert!(report["warnings"][0].as_str().unwrap().contains("ALLOWED_IPS"), "the open address list is told");
-    world.clock.advance(Duration::from_secs(16 * 60));
+    world.clock.advance(Duration::from_mins(16));
     assert_eq!(get().await.status(), 503, "an old result says nothing about now");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vendor_that_refuses_our_key_makes_health_fail_with_a_mend() {
     let world = World::start().await;
-    world.vendors.configure(json!({ "faults": [
+    world
+        .vendors
+        .configure(json!({ "faults": [
         { "where": "*", "kind": "http_status", "status": 401 },
-    ] })).unwrap();
+    ] }))
+        .unwrap();
     let report = world.check_health().await;
     assert_eq!(report.status, health::Status::Failing);
     let signalwire = report.checks.iter().find(|check| check.name == "signalwire").unwrap();

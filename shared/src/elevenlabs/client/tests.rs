@@ -14,10 +14,22 @@ fn answer(status: u16, body: &str) -> Then {
 #[test]
 fn a_key_is_sent_to_safe_addresses_only() {
     let new = |url: &str| Client::new(reqwest::Client::new(), url, SecretString::from("k"));
-    for url in ["https://api.elevenlabs.io", "https://api.eu.residency.elevenlabs.io/", "http://127.0.0.1:4010", "http://localhost:1/eleven"] {
+    for url in [
+        "https://api.elevenlabs.io",
+        "https://api.eu.residency.elevenlabs.io/",
+        "http://127.0.0.1:4010",
+        "http://localhost:1/eleven",
+    ] {
         assert!(new(url).is_ok(), "{url}");
     }
-    for url in ["", "api.elevenlabs.io", "http://api.elevenlabs.io", "https://u@api.elevenlabs.io", "https://api.elevenlabs.io?x=1", "ftp://x"] {
+    for url in [
+        "",
+        "api.elevenlabs.io",
+        "http://api.elevenlabs.io",
+        "https://u@api.elevenlabs.io",
+        "https://api.elevenlabs.io?x=1",
+        "ftp://x",
+    ] {
         assert!(new(url).is_err(), "{url}");
     }
     assert!(!format!("{:?}", new("https://api.elevenlabs.io")).contains("\"k\""));
@@ -52,7 +64,11 @@ async fn only_the_vendors_own_404_says_that_there_is_none() {
 #[tokio::test]
 async fn errors_say_whether_to_try_again() {
     let script = vec![
-        Then::Answer(429, "retry-after: 7\r\n", r#"{"detail":{"status":"too_many_concurrent_requests","message":"slow"}}"#.to_owned()),
+        Then::Answer(
+            429,
+            "retry-after: 7\r\n",
+            r#"{"detail":{"status":"too_many_concurrent_requests","message":"slow"}}"#.to_owned(),
+        ),
         Then::Answer(503, "retry-after-ms: 250\r\n", String::new()),
         answer(500, "<html>"),
         answer(401, r#"{"detail":{"status":"payment_required","message":"credits"}}"#),
@@ -82,7 +98,12 @@ async fn errors_say_whether_to_try_again() {
 #[tokio::test]
 async fn the_list_is_read_page_by_page() {
     let page = include_str!("../fixtures/conversations_page.json");
-    let fake = Fake::start(vec![answer(200, page), answer(200, page), answer(200, r#"{"conversations":[],"has_more":false,"next_cursor":"x"}"#), answer(200, "{}")]);
+    let fake = Fake::start(vec![
+        answer(200, page),
+        answer(200, page),
+        answer(200, r#"{"conversations":[],"has_more":false,"next_cursor":"x"}"#),
+        answer(200, "{}"),
+    ]);
     let client = client(&fake.address);
     let listing = Listing {
         agent_id: Some("agent_01jz8demo"),
@@ -94,7 +115,10 @@ async fn the_list_is_read_page_by_page() {
     let first = client.list_conversations(&listing, None).await.unwrap();
     assert_eq!(first.conversations.len(), 2);
     assert_eq!((first.conversations[0].status.clone(), first.conversations[0].duration_secs), (Status::Done, Some(47)));
-    assert_eq!((first.conversations[1].conversation_id.as_str(), first.conversations[1].status.is_final()), ("conv_running", false));
+    assert_eq!(
+        (first.conversations[1].conversation_id.as_str(), first.conversations[1].status.is_final()),
+        ("conv_running", false)
+    );
     assert_eq!(first.next.as_deref(), Some("next-page"));
     assert!(client.list_conversations(&listing, Some("next-page")).await.is_err(), "goes in circles");
     assert_eq!(client.list_conversations(&listing, Some("next-page")).await.unwrap().next, None);

@@ -14,14 +14,23 @@ fn of(data: &Value) -> Conversation {
 fn a_whole_webhook_is_read() {
     let conversation = Conversation::from_webhook(WEBHOOK.as_bytes()).unwrap();
     assert_eq!(conversation.conversation_id, "conv_01k2x9demo");
-    assert_eq!((conversation.agent_id.as_deref(), conversation.agent_name.as_deref()), (Some("agent_01jz8demo"), Some("Ana")));
+    assert_eq!(
+        (conversation.agent_id.as_deref(), conversation.agent_name.as_deref()),
+        (Some("agent_01jz8demo"), Some("Ana"))
+    );
     assert_eq!(conversation.status, Status::Done);
     assert_eq!(conversation.started_at.unwrap().to_string(), "2025-10-08T13:53:20Z");
-    assert_eq!((conversation.duration_secs, conversation.cost_credits, conversation.cost_fiat), (Some(47), Some(296), Some(0.0612)));
+    assert_eq!(
+        (conversation.duration_secs, conversation.cost_credits, conversation.cost_fiat),
+        (Some(47), Some(296), Some(0.0612))
+    );
     assert_eq!(conversation.termination_reason.as_deref(), Some("end_call tool was called."));
     assert_eq!((&conversation.error, conversation.has_audio, conversation.voicemail), (&None, Some(true), false));
     assert_eq!(conversation.summary.as_deref(), Some("The callee confirmed Tuesday."));
-    assert_eq!((conversation.title.as_deref(), conversation.call_successful.as_deref()), (Some("Appointment confirmed"), Some("success")));
+    assert_eq!(
+        (conversation.title.as_deref(), conversation.call_successful.as_deref()),
+        (Some("Appointment confirmed"), Some("success"))
+    );
     assert_eq!(conversation.analysis.as_ref().unwrap()["data_collection_results"]["day"]["value"], "Tuesday");
     assert_eq!((conversation.user_id.as_deref(), conversation.campaign_id.as_deref()), (Some(CALL_ID), Some("spring")));
     assert_eq!(conversation.dynamic_variables["first_name"], "Zoë");
@@ -39,7 +48,10 @@ fn messages_are_stored_word_for_word_and_without_secrets() {
     let messages = Conversation::from_webhook(WEBHOOK.as_bytes()).unwrap().messages();
     assert_eq!(messages[0], json!({"role": "agent", "message": "Hello Zoë, this is Ana.", "time_in_call_secs": 0}));
     assert_eq!(messages[2]["original_message"], "I am calling about your appointment on Tuesday at ten.");
-    assert_eq!((&messages[4]["message"], &messages[4]["tool_calls"][0]["tool_name"]), (&json!(null), &json!("confirm")));
+    assert_eq!(
+        (&messages[4]["message"], &messages[4]["tool_calls"][0]["tool_name"]),
+        (&json!(null), &json!("confirm"))
+    );
     assert_eq!(messages.as_array().unwrap().len(), 7);
     assert!(!messages.to_string().contains("not-for-the-database"));
 }
@@ -67,9 +79,30 @@ fn its_hints_come_in_the_order_in_which_they_bind() {
 #[test]
 fn everything_but_the_id_may_be_missing_null_or_of_another_type() {
     let bare = of(&json!({"conversation_id": "c"}));
-    assert_eq!((bare.status, bare.turns.len(), bare.has_audio, bare.duration_secs), (Status::Other(String::new()), 0, None, None));
-    let names = ["agent_id", "status", "transcript", "metadata", "analysis", "has_audio", "conversation_initiation_client_data", "user_id"];
-    for odd in [json!(null), json!(7), json!("x"), json!([]), json!([null, 1, "x", {}]), json!({}), json!({"a": [{}]}), json!(true)] {
+    assert_eq!(
+        (bare.status, bare.turns.len(), bare.has_audio, bare.duration_secs),
+        (Status::Other(String::new()), 0, None, None)
+    );
+    let names = [
+        "agent_id",
+        "status",
+        "transcript",
+        "metadata",
+        "analysis",
+        "has_audio",
+        "conversation_initiation_client_data",
+        "user_id",
+    ];
+    for odd in [
+        json!(null),
+        json!(7),
+        json!("x"),
+        json!([]),
+        json!([null, 1, "x", {}]),
+        json!({}),
+        json!({"a": [{}]}),
+        json!(true),
+    ] {
         for name in names {
             let mut data = json!({"conversation_id": "c"});
             data[name] = odd.clone();
@@ -99,7 +132,8 @@ fn pointers(value: &Value, at: String) -> Vec<String> {
         Value::Array(items) => items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
         _ => Vec::new(),
     };
-    let mut all: Vec<String> = inner.into_iter().flat_map(|(name, value)| pointers(value, format!("{at}/{name}"))).collect();
+    let mut all: Vec<String> =
+        inner.into_iter().flat_map(|(name, value)| pointers(value, format!("{at}/{name}"))).collect();
     if !at.is_empty() {
         all.push(at);
     }
@@ -129,7 +163,8 @@ fn one_bad_escape_does_not_lose_the_transcript() {
 fn voicemail_is_known_by_the_tools_result_or_by_the_reason_for_the_end() {
     let by_tool = json!({"conversation_id": "c", "transcript": [{"role": "agent", "tool_results": [
         {"tool_name": "voicemail_detection", "result": {"result_type": "voicemail_detection_success", "voicemail_message": null}}]}]});
-    let by_reason = json!({"conversation_id": "c", "metadata": {"termination_reason": "voicemail_detection tool was called"}});
+    let by_reason =
+        json!({"conversation_id": "c", "metadata": {"termination_reason": "voicemail_detection tool was called"}});
     assert!(of(&by_tool).voicemail && of(&by_reason).voicemail);
 }
 
@@ -149,7 +184,14 @@ fn errors_are_read() {
 
 #[test]
 fn statuses_are_known_and_others_are_kept() {
-    for (word, is_final) in [("initiated", false), ("in-progress", false), ("processing", false), ("done", true), ("failed", true), ("new", false)] {
+    for (word, is_final) in [
+        ("initiated", false),
+        ("in-progress", false),
+        ("processing", false),
+        ("done", true),
+        ("failed", true),
+        ("new", false),
+    ] {
         let status = Status::parse(word);
         assert_eq!((status.as_str(), status.is_final()), (word, is_final));
     }
@@ -159,7 +201,10 @@ fn statuses_are_known_and_others_are_kept() {
 fn the_guides_flat_shape_is_a_conversation() {
     let conversation = Conversation::from_flat(include_bytes!("../fixtures/flat.json")).unwrap();
     assert_eq!(conversation.conversation_id, CALL_ID);
-    assert_eq!((conversation.agent_id.as_deref(), conversation.campaign_id.as_deref()), (Some("agent_01jz8demo"), Some("spring")));
+    assert_eq!(
+        (conversation.agent_id.as_deref(), conversation.campaign_id.as_deref()),
+        (Some("agent_01jz8demo"), Some("spring"))
+    );
     assert_eq!((conversation.duration_secs, conversation.status.as_str()), (Some(42), "done"));
     assert_eq!(conversation.started_at.unwrap().as_second(), 1_759_931_600);
     assert_eq!(conversation.call_hints().call_id_variable.as_deref(), Some(CALL_ID));
@@ -173,10 +218,14 @@ fn the_guides_flat_shape_is_a_conversation() {
 #[test]
 fn a_flat_conversation_may_have_its_own_id_and_little_else() {
     let read = |body: Value| Conversation::from_flat(body.to_string().as_bytes());
-    let conversation = read(json!({"call_id": "k", "conversation": {"id": "c"}, "metadata": {"duration_seconds": "7"}})).unwrap();
+    let conversation =
+        read(json!({"call_id": "k", "conversation": {"id": "c"}, "metadata": {"duration_seconds": "7"}})).unwrap();
     assert_eq!((conversation.conversation_id.as_str(), conversation.duration_secs), ("c", Some(7)));
     assert_eq!(read(json!({"call_id": "k", "conversation": [], "metadata": null})).unwrap().conversation_id, "k");
-    assert_eq!(read(json!({"call_id": "k", "conversation": "x", "metadata": 5, "messages": ["hi"]})).unwrap().turns.len(), 1);
+    assert_eq!(
+        read(json!({"call_id": "k", "conversation": "x", "metadata": 5, "messages": ["hi"]})).unwrap().turns.len(),
+        1
+    );
     assert!(matches!(read(json!({"conversation": {"messages": []}})), Err(Unreadable::NoId)));
 }
 

@@ -13,15 +13,49 @@ fn peek(body: &Value) -> PostCall {
 #[test]
 fn every_kind_of_event_is_recognised() {
     for (body, kind, time, conversation_id, agent_id) in [
-        (include_str!("../fixtures/post_call_transcription.json"), Kind::Transcription, Some(1_759_931_652), Some("conv_01k2x9demo"), Some("agent_01jz8demo")),
-        (include_str!("../fixtures/post_call_transcription_otel.json"), Kind::TranscriptionOtel, Some(1_759_931_660), Some("conv_01k2x9demo"), Some("agent_01jz8demo")),
-        (include_str!("../fixtures/post_call_audio.json"), Kind::Audio, Some(1_739_537_319), Some("conv_01k2x9demo"), Some("agent_01jz8demo")),
-        (include_str!("../fixtures/call_initiation_failure_sip.json"), Kind::InitiationFailure, Some(1_759_931_652), Some("conv_01k2x9failsip"), Some("agent_01jz8demo")),
-        (include_str!("../fixtures/call_initiation_failure_twilio.json"), Kind::InitiationFailure, Some(1_759_931_652), Some("conv_01k2x9failtwilio"), Some("agent_01jz8demo")),
+        (
+            include_str!("../fixtures/post_call_transcription.json"),
+            Kind::Transcription,
+            Some(1_759_931_652),
+            Some("conv_01k2x9demo"),
+            Some("agent_01jz8demo"),
+        ),
+        (
+            include_str!("../fixtures/post_call_transcription_otel.json"),
+            Kind::TranscriptionOtel,
+            Some(1_759_931_660),
+            Some("conv_01k2x9demo"),
+            Some("agent_01jz8demo"),
+        ),
+        (
+            include_str!("../fixtures/post_call_audio.json"),
+            Kind::Audio,
+            Some(1_739_537_319),
+            Some("conv_01k2x9demo"),
+            Some("agent_01jz8demo"),
+        ),
+        (
+            include_str!("../fixtures/call_initiation_failure_sip.json"),
+            Kind::InitiationFailure,
+            Some(1_759_931_652),
+            Some("conv_01k2x9failsip"),
+            Some("agent_01jz8demo"),
+        ),
+        (
+            include_str!("../fixtures/call_initiation_failure_twilio.json"),
+            Kind::InitiationFailure,
+            Some(1_759_931_652),
+            Some("conv_01k2x9failtwilio"),
+            Some("agent_01jz8demo"),
+        ),
         (include_str!("../fixtures/flat.json"), Kind::Flat, None, None, Some("agent_01jz8demo")),
     ] {
         let event = PostCall::peek(body.as_bytes()).unwrap();
-        assert_eq!((event.conversation_id.as_deref(), event.agent_id.as_deref()), (conversation_id, agent_id), "{kind:?}");
+        assert_eq!(
+            (event.conversation_id.as_deref(), event.agent_id.as_deref()),
+            (conversation_id, agent_id),
+            "{kind:?}"
+        );
         assert_eq!(event.event_timestamp, time, "{kind:?}");
         assert_eq!(event.call_id.is_some(), kind == Kind::Flat);
         assert_eq!(event.kind, kind);
@@ -44,8 +78,13 @@ fn unknown_kinds_and_odd_envelopes_are_kept() {
     }
     let event = peek(&json!({"type": "post_call_transcription", "event_timestamp": "soon", "data": null}));
     assert_eq!((event.kind, event.event_timestamp, event.conversation_id), (Kind::Transcription, None, None));
-    let event = peek(&json!({"type": "post_call_audio", "event_timestamp": 1_739_537_319.5, "data": {"conversation_id": 7, "agent_id": []}}));
-    assert_eq!((event.event_timestamp, event.conversation_id.as_deref(), event.agent_id), (Some(1_739_537_319), Some("7"), None));
+    let event = peek(
+        &json!({"type": "post_call_audio", "event_timestamp": 1_739_537_319.5, "data": {"conversation_id": 7, "agent_id": []}}),
+    );
+    assert_eq!(
+        (event.event_timestamp, event.conversation_id.as_deref(), event.agent_id),
+        (Some(1_739_537_319), Some("7"), None)
+    );
 }
 
 #[test]
@@ -81,7 +120,10 @@ fn the_flat_shape_has_its_ids_in_several_places() {
 #[test]
 fn a_recording_is_decoded_from_both_shapes() {
     let pushed = audio(include_bytes!("../fixtures/post_call_audio.json")).unwrap();
-    assert_eq!((pushed.conversation_id.as_deref(), pushed.agent_id.as_deref()), (Some("conv_01k2x9demo"), Some("agent_01jz8demo")));
+    assert_eq!(
+        (pushed.conversation_id.as_deref(), pushed.agent_id.as_deref()),
+        (Some("conv_01k2x9demo"), Some("agent_01jz8demo"))
+    );
     assert_eq!(pushed.bytes, MP3);
     let flat = audio(include_bytes!("../fixtures/flat.json")).unwrap();
     assert_eq!(flat.conversation_id.as_deref(), Some("01990c5e-7a3e-7c52-9f0e-1d2f3a4b5c6d"));

@@ -91,14 +91,19 @@ fn time_is_bounded_on_both_sides_to_the_second() {
     ] {
         assert_eq!(verify(&signed, BODY, now), expected, "{now}");
     }
-    assert_eq!(verify(&format!("t={TIME},v0={V0}"), b"{}", TIME + 9999), Err(Refused::Mismatch), "a forgery is one whatever its time");
+    assert_eq!(
+        verify(&format!("t={TIME},v0={V0}"), b"{}", TIME + 9999),
+        Err(Refused::Mismatch),
+        "a forgery is one whatever its time"
+    );
 }
 
 #[test]
 fn every_current_secret_is_tried_and_no_secret_means_no() {
     let signed = header(&secret("new"), TIME, BODY);
     let given = headers(&[("elevenlabs-signature", &signed)]);
-    let with = |secrets: &[&str]| Verifier::new(secrets.iter().copied().map(secret).collect()).verify(&given, BODY, at(TIME));
+    let with =
+        |secrets: &[&str]| Verifier::new(secrets.iter().copied().map(secret).collect()).verify(&given, BODY, at(TIME));
     assert_eq!(with(&["old", "new"]), Ok(()));
     assert_eq!(with(&["old"]), Err(Refused::Mismatch));
     assert_eq!(with(&[]), Err(Refused::NoSecret));

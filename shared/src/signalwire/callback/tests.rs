@@ -17,8 +17,14 @@ fn a_status_callback_is_read() {
     );
     assert_eq!(callback.call_sid(), "b3877c40-da60-4998-90ad-b792e98472ca");
     assert_eq!(callback.call_status(), Some(CallStatus::Completed));
-    assert_eq!((callback.call_duration(), callback.sequence_number(), callback.sip_result_code()), (Some(94), Some(3), Some(200)));
-    assert_eq!((callback.to(), callback.from(), callback.direction()), (Some("+15559876543"), Some("+15551234567"), Some("outbound-api")));
+    assert_eq!(
+        (callback.call_duration(), callback.sequence_number(), callback.sip_result_code()),
+        (Some(94), Some(3), Some(200))
+    );
+    assert_eq!(
+        (callback.to(), callback.from(), callback.direction()),
+        (Some("+15559876543"), Some("+15551234567"), Some("outbound-api"))
+    );
     assert_eq!(callback.timestamp().unwrap().to_string(), "2024-04-04T18:32:15Z");
     assert_eq!((callback.hangup_by(), callback.hangup_direction()), (None, Some("inbound")));
     assert_eq!(callback.get("AudioInMos"), Some("4.5"));
@@ -28,16 +34,22 @@ fn a_status_callback_is_read() {
 
 #[test]
 fn the_end_of_a_dial_is_read() {
-    let callback = form("CallSid=a&CallStatus=in-progress&DialCallSid=b&DialCallStatus=failed&DialSipResponseCode=503&DialCallDuration=0");
+    let callback = form(
+        "CallSid=a&CallStatus=in-progress&DialCallSid=b&DialCallStatus=failed&DialSipResponseCode=503&DialCallDuration=0",
+    );
     assert_eq!((callback.dial_call_status(), callback.dial_call_sid()), (Some(CallStatus::Failed), Some("b")));
     assert_eq!((callback.dial_sip_response_code(), callback.dial_call_duration()), (Some(503), Some(0)));
 }
 
 #[test]
 fn flat_json_is_the_same_as_a_form() {
-    let json = br#"{"CallSid":"a","CallStatus":"busy","SequenceNumber":2,"SipResultCode":486,"CallDuration":null,"X":true}"#;
+    let json =
+        br#"{"CallSid":"a","CallStatus":"busy","SequenceNumber":2,"SipResultCode":486,"CallDuration":null,"X":true}"#;
     let callback = Callback::parse(Some("application/json"), json).unwrap();
-    assert_eq!((callback.call_status(), callback.sequence_number(), callback.sip_result_code()), (Some(CallStatus::Busy), Some(2), Some(486)));
+    assert_eq!(
+        (callback.call_status(), callback.sequence_number(), callback.sip_result_code()),
+        (Some(CallStatus::Busy), Some(2), Some(486))
+    );
     assert_eq!((callback.call_duration(), callback.get("X")), (None, Some("true")));
     assert_eq!(Callback::parse(None, json), Ok(callback));
 }
@@ -75,11 +87,26 @@ fn a_nul_is_replaced_and_marked() {
 
 #[test]
 fn every_word_for_a_status_is_known_and_others_are_kept() {
-    for word in ["queued", "initiated", "ringing", "answered", "in-progress", "completed", "busy", "no-answer", "failed", "canceled"] {
+    for word in [
+        "queued",
+        "initiated",
+        "ringing",
+        "answered",
+        "in-progress",
+        "completed",
+        "busy",
+        "no-answer",
+        "failed",
+        "canceled",
+    ] {
         let status = CallStatus::parse(word);
         assert!(!matches!(status, CallStatus::Unknown(_)), "{word}");
         assert_eq!(status.as_str(), word);
-        assert_eq!(status.is_final(), ["completed", "busy", "no-answer", "failed", "canceled"].contains(&word), "{word}");
+        assert_eq!(
+            status.is_final(),
+            ["completed", "busy", "no-answer", "failed", "canceled"].contains(&word),
+            "{word}"
+        );
     }
     assert_eq!(CallStatus::parse("parked"), CallStatus::Unknown("parked".to_owned()));
     assert_eq!(CallStatus::parse("parked").as_str(), "parked");

@@ -73,13 +73,15 @@ fn every_answer_of_the_carrier_has_its_meaning() {
 
 #[test]
 fn a_placed_call_has_its_id_and_status() {
-    let expected = CreateAnswer::Placed { sid: "b3877c40-da60-4998-90ad-b792e98472ca".to_owned(), status: CallStatus::Queued };
+    let expected =
+        CreateAnswer::Placed { sid: "b3877c40-da60-4998-90ad-b792e98472ca".to_owned(), status: CallStatus::Queued };
     assert_eq!(judge(200, None, CALL.as_bytes()), expected);
 }
 
 #[test]
 fn a_refusal_has_its_code_and_a_reason_for_a_person() {
-    let CreateAnswer::Refused { code, http_status, reason } = judge(400, None, br#"{"code":"21217","message":"x"}"#) else {
+    let CreateAnswer::Refused { code, http_status, reason } = judge(400, None, br#"{"code":"21217","message":"x"}"#)
+    else {
         panic!("not refused");
     };
     assert_eq!((code, http_status, reason.class), (Some(21217), Some(400), Class::BadNumber));
@@ -107,7 +109,12 @@ fn the_form_asks_for_what_the_design_says() {
     };
     let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(call.form()).finish();
     assert!(form.starts_with("To=%2B14155550123&From=%2B14155550100&Url=https%3A%2F%2Fapi.example.com%2F"), "{form}");
-    assert!(form.contains("StatusCallbackEvent=initiated&StatusCallbackEvent=ringing&StatusCallbackEvent=completed&Timeout=60"), "{form}");
+    assert!(
+        form.contains(
+            "StatusCallbackEvent=initiated&StatusCallbackEvent=ringing&StatusCallbackEvent=completed&Timeout=60"
+        ),
+        "{form}"
+    );
     assert!(!form.contains("Amd") && !form.contains("MachineDetection"), "{form}");
     call.amd_callback = Some("https://api.example.com/status/1?kind=amd");
     call.timeout_secs = 0;

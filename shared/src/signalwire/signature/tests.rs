@@ -23,7 +23,8 @@ const NO_ANSWER_BODY: &str = "CallSid=a97d4e8a-6047-4e2b-be48-fb96b33b5642&Accou
     &To=sip%3Ajpsantos%40joaosantos-2a0de1fa319d.sip.swire.io&Timestamp=Thu%2C+09+Nov+2023+14%3A40%3A55+%2B0000\
     &CallStatus=no-answer&CallbackSource=call-progress-events&HangupDirection=outbound\
     &HangupBy=sip%3A%2B17063958228%40sip.swire.io&SipResultCode=487";
-const PUBLISHED_BODY: &str = "CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212";
+const PUBLISHED_BODY: &str =
+    "CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212";
 
 fn secret(key: &str) -> SecretString {
     SecretString::from(key)
@@ -62,11 +63,23 @@ fn published_and_recomputed_vectors_of_the_form_scheme_are_accepted() {
         ("P1", "12345", published, PUBLISHED_BODY, "RSOYDt4T1cUTdK1PDd93/VVr8B8="),
         ("P1, port", "12345", published, PUBLISHED_BODY, "kvajT1Ptam85bY51eRf/AJRuM3w="),
         ("P2", real_key, "http://0aac-189-71-169-171.ngrok-free.app/voice", BUSY_BODY, "lf3nWPmUr2y6jSeeoMW4mg58vgI="),
-        ("P3", real_key, "https://675d-189-71-169-171.ngrok-free.app/voice", NO_ANSWER_BODY, "muUMpldcBHlzuXGZ5gbw1ETZCYA="),
+        (
+            "P3",
+            real_key,
+            "https://675d-189-71-169-171.ngrok-free.app/voice",
+            NO_ANSWER_BODY,
+            "muUMpldcBHlzuXGZ5gbw1ETZCYA=",
+        ),
         ("T1", OURS, STATUS_URL, STATUS_BODY, "fX8g6r7QX6UOIJfl71rFRD4VDa0="),
         ("T1, port", OURS, STATUS_URL, STATUS_BODY, "mzUAJgFvzpj/jqGm8tacoWFWmAI="),
         ("T2", OURS, voice, voice_body, "cXN7xLiuG5ulZ6CvYj2dBJEg2GE="),
-        ("T4", OURS, "https://api.example.com/voice?CallSid=abc&From=%2B15551234567", "", "mH1l7pGH9zh+PYjzZE8xiWk+JLM="),
+        (
+            "T4",
+            OURS,
+            "https://api.example.com/voice?CallSid=abc&From=%2B15551234567",
+            "",
+            "mH1l7pGH9zh+PYjzZE8xiWk+JLM=",
+        ),
         ("T5", "test-key", "https://example.com/hook", "To=a&To=b", "x8TMzW4SfG5TI4zuo4PFIS1APNA="),
         ("T6", OURS, "https://api.example.com/u", "CallerName=Jos%C3%A9+%C3%91+%26+Co", "faob1duuIc9yrAiPJdVz4GFqJDU="),
     ] {
@@ -90,15 +103,34 @@ fn vectors_of_the_raw_scheme_are_accepted() {
     let plain = "x-signalwire-signature";
     let sha256 = "x-signalwire-sha256-signature";
     for (key, url, body, header, signature) in [
-        ("PSKtest1234567890abcdef", "https://example.ngrok.io/webhook", state, plain, "c3c08c1fefaf9ee198a100d5906765a6f394bf0f"),
+        (
+            "PSKtest1234567890abcdef",
+            "https://example.ngrok.io/webhook",
+            state,
+            plain,
+            "c3c08c1fefaf9ee198a100d5906765a6f394bf0f",
+        ),
         (OURS, "https://api.example.com/swml", call, plain, "42bbfc479dba5d62053759aef5c6ee473860adb8"),
-        (OURS, "https://api.example.com/swml", call, sha256, "2a72db1f61559224edab67a6d34f550eba9983c20c148922187cf5bd4bdf43c4"),
+        (
+            OURS,
+            "https://api.example.com/swml",
+            call,
+            sha256,
+            "2a72db1f61559224edab67a6d34f550eba9983c20c148922187cf5bd4bdf43c4",
+        ),
         (OURS, STATUS_URL, STATUS_BODY, plain, "06d46990cf532c5a9ec3fd98d87632d8a108aa9d"),
         (OURS, STATUS_URL, STATUS_BODY, sha256, "dccb510e1f818b68d76db8ce5d033654f89f009e9663c2a9a1d3f0c0fa07b17a"),
     ] {
         assert_eq!(verify(key, url, &headers(JSON, header, signature), body), Ok(()), "{signature}");
-        assert_eq!(verify(key, url, &headers(JSON, header, signature), &body.replace('a', "b")), Err(Refused::Mismatch));
-        let expected = if header == plain { sign_raw(&secret(key), url, body.as_bytes()) } else { sign_raw_sha256(&secret(key), url, body.as_bytes()) };
+        assert_eq!(
+            verify(key, url, &headers(JSON, header, signature), &body.replace('a', "b")),
+            Err(Refused::Mismatch)
+        );
+        let expected = if header == plain {
+            sign_raw(&secret(key), url, body.as_bytes())
+        } else {
+            sign_raw_sha256(&secret(key), url, body.as_bytes())
+        };
         assert_eq!(expected, signature);
     }
 }
@@ -115,7 +147,8 @@ fn json_is_accepted_by_its_top_level_keys() {
 #[test]
 fn a_url_that_pins_its_body_is_accepted_with_that_body_only() {
     let key = "PSKtest1234567890abcdef";
-    let url = "https://example.ngrok.io/webhook?bodySHA256=69f3cbfc18e386ef8236cb7008cd5a54b7fed637a8cb3373b5a1591d7f0fd5f4";
+    let url =
+        "https://example.ngrok.io/webhook?bodySHA256=69f3cbfc18e386ef8236cb7008cd5a54b7fed637a8cb3373b5a1591d7f0fd5f4";
     let given = headers(JSON, "x-signalwire-signature", "dfO9ek8mxyFtn2nMz24plPmPfIY=");
     assert_eq!(verify(key, url, &given, r#"{"event":"call.state"}"#), Ok(()));
     assert_eq!(verify(key, url, &given, r#"{"event":"call.stat"}"#), Err(Refused::Mismatch));
@@ -125,9 +158,16 @@ fn a_url_that_pins_its_body_is_accepted_with_that_body_only() {
 #[test]
 fn a_signature_of_an_empty_request_carries_no_body() {
     let signature = sign_form(&secret(OURS), STATUS_URL, b"");
-    for (content_type, body) in
-        [(FORM, "CallSid=abc"), (FORM, "&&"), (FORM, "="), (JSON, "{}"), (JSON, "[1]"), (JSON, r#"{"":""}"#), ("text/plain", "="), ("", "{}")]
-    {
+    for (content_type, body) in [
+        (FORM, "CallSid=abc"),
+        (FORM, "&&"),
+        (FORM, "="),
+        (JSON, "{}"),
+        (JSON, "[1]"),
+        (JSON, r#"{"":""}"#),
+        ("text/plain", "="),
+        ("", "{}"),
+    ] {
         let given = headers(content_type, "x-signalwire-signature", &signature);
         assert_eq!(verify(OURS, STATUS_URL, &given, body), Err(Refused::Mismatch), "{body}");
     }
@@ -164,7 +204,8 @@ fn ports_users_and_fragments_may_have_been_signed_or_not() {
 
 #[test]
 fn the_host_header_is_never_believed() {
-    let mut given = headers(FORM, "x-signalwire-signature", &sign_form(&secret(OURS), "https://evil.example/p", b"CallSid=a"));
+    let mut given =
+        headers(FORM, "x-signalwire-signature", &sign_form(&secret(OURS), "https://evil.example/p", b"CallSid=a"));
     given.insert("host", "evil.example".parse().unwrap());
     given.insert("x-forwarded-host", "evil.example".parse().unwrap());
     assert_eq!(verify(OURS, "https://api.example.com/p", &given, "CallSid=a"), Err(Refused::Mismatch));
@@ -172,9 +213,15 @@ fn the_host_header_is_never_believed() {
 
 #[test]
 fn every_current_key_is_tried_and_no_key_means_no() {
-    let given = headers(FORM, "x-signalwire-signature", &sign_form(&secret("new"), "https://h.example/p", b"CallSid=a"));
+    let given =
+        headers(FORM, "x-signalwire-signature", &sign_form(&secret("new"), "https://h.example/p", b"CallSid=a"));
     let with = |keys: &[&str]| {
-        Verifier::new(keys.iter().copied().map(secret).collect(), "https://h.example").verify("/p", "", &given, b"CallSid=a")
+        Verifier::new(keys.iter().copied().map(secret).collect(), "https://h.example").verify(
+            "/p",
+            "",
+            &given,
+            b"CallSid=a",
+        )
     };
     assert_eq!(with(&["old", "new"]), Ok(()));
     assert_eq!(with(&["old"]), Err(Refused::Mismatch));
@@ -185,7 +232,10 @@ fn every_current_key_is_tried_and_no_key_means_no() {
 #[test]
 fn a_missing_or_empty_signature_is_refused() {
     assert_eq!(verify(OURS, STATUS_URL, &HeaderMap::new(), STATUS_BODY), Err(Refused::NoSignature));
-    assert_eq!(verify(OURS, STATUS_URL, &headers(FORM, "x-signalwire-signature", " "), STATUS_BODY), Err(Refused::NoSignature));
+    assert_eq!(
+        verify(OURS, STATUS_URL, &headers(FORM, "x-signalwire-signature", " "), STATUS_BODY),
+        Err(Refused::NoSignature)
+    );
 }
 
 #[test]

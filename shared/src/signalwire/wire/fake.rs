@@ -34,7 +34,10 @@ impl Fake {
                 sender.send(read(&mut stream)).ok();
                 match then {
                     Then::Answer(status, headers, body) => {
-                        let head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+                        let head = format!(
+                            "HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n",
+                            body.len()
+                        );
                         stream.write_all(&[head.into_bytes(), body.into_bytes()].concat()).ok();
                     }
                     Then::Raw(bytes) => drop(stream.write_all(&bytes)),
@@ -63,7 +66,8 @@ fn read(stream: &mut TcpStream) -> String {
     loop {
         let text = String::from_utf8_lossy(&request).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.to_lowercase().split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+            let length =
+                head.to_lowercase().split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
             if body.len() >= length.unwrap_or(0) {
                 return text;
             }

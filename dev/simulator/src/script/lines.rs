@@ -1,0 +1,42 @@
+//! Interchangeable lines: what people say when they mean the same.
+
+/// How a callee picks up.
+pub const HELLO: &[&str] =
+    &["Hello?", "Yes, hello?", "Speaking.", "Hi, who is this?", "Hello, this is me.", "Uh, hi there."];
+/// Consent to go on.
+pub const GO_ON: &[&str] = &[
+    "Sure, go ahead.",
+    "Okay, I have a minute.",
+    "Yes, what is it about?",
+    "Fine, but please be quick, I'm at work.",
+    "Alright, I'm listening.",
+];
+/// A callee who did not follow.
+pub const WHAT: &[&str] = &[
+    "Sorry, could you say that again?",
+    "The line is a bit bad, once more please?",
+    "Wait, I have to find my glasses. Okay, what was that?",
+];
+/// Agreement.
+pub const YES: &[&str] =
+    &["Yes, that works for me.", "Right, that's correct.", "Yes, please do.", "That sounds good, yes."];
+/// Refusal of an offer, not of calls.
+pub const NO: &[&str] =
+    &["No, that doesn't suit me.", "Not really, no.", "Hmm, I'd rather not, to be honest.", "No, let's leave it."];
+/// Thanks before the end.
+pub const THANKS: &[&str] =
+    &["No, that's all, thank you.", "Nothing else, thanks a lot.", "I think that's it. Thanks for calling."];
+/// Last words.
+pub const BYE: &[&str] = &["Bye now.", "Thanks, goodbye.", "You too, bye.", "Okay, bye-bye."];
+/// A wish not to be called again.
+pub const STOP: &[&str] = &[
+    "Please take me off your list and don't call me again.",
+    "Stop calling me. Remove my number, please.",
+    "I don't want any more calls from you. Do not call this number again.",
+];
+/// Names for documents and parcels.
+pub const STREETS: &[&str] = &["Maple", "Harbor", "Juniper", "Canal", "Orchard", "Mill"];
+/// Days.
+pub const DAYS: &[&str] = &["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+/// Hours.
+pub const HOURS: &[&str] = &["nine thirty", "ten", "eleven fifteen", "two", "three forty-five", "five"];

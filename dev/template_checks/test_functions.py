@@ -1,0 +1,216 @@
+"""Each function: what it is told, what it may do, how it runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Template
+
+# What a function reads from its environment, and nothing besides. The crates have the same list in their `from_env`.
+ENVIRONMENT = {
+    "initiate-call": "DATABASE_URL API_TOKENS CALLS_QUEUE_URL CALL_TIMEOUT_SECS",
+    "place-call": (
+        "DATABASE_URL SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN PUBLIC_BASE_URL CALLS_QUEUE_URL "
+        "CALL_MAX_RETRIES CALL_RETRY_DELAY_MS"
+    ),
+    "signalwire-webhook": "SIGNALWIRE_SIGNING_SECRET PUBLIC_BASE_URL CALL_EVENTS_QUEUE_URL ELEVENLABS_SIP_HOST",
+    "personalize-call": "DATABASE_URL ELEVENLABS_INITIATION_SECRET",
+    "call-status": "DATABASE_URL CALL_EVENTS_QUEUE_URL CALLS_QUEUE_URL",
+    "elevenlabs-webhook": (
+        "ELEVENLABS_WEBHOOK_SECRET ELEVENLABS_WEBHOOK_ALLOWED_IPS S3_BUCKET TRANSCRIPTIONS_QUEUE_URL "
+        "RECORDINGS_QUEUE_URL CALL_EVENTS_QUEUE_URL"
+    ),
+    "transcription-webhook": (
+        "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL"
+    ),
+    "audio-webhook": "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL RECORDINGS_QUEUE_URL",
+    "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL",
+    "api": "DATABASE_URL API_TOKENS S3_BUCKET",
+    "health": (
+        "DATABASE_URL API_TOKENS S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN "
+        "ELEVENLABS_API_KEY ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_ALLOWED_IPS CALLS_QUEUE_URL CALL_EVENTS_QUEUE_URL "
+        "TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL"
+    ),
+    "migrate": "DATABASE_URL",
+}
+
+QUEUE_URLS = {
+    "CALLS_QUEUE_URL": "CallsQueue",
+    "CALL_EVENTS_QUEUE_URL": "CallEventsQueue",
+    "TRANSCRIPTIONS_QUEUE_URL": "TranscriptionsQueue",
+    "RECORDINGS_QUEUE_URL": "RecordingsQueue",
+}
+
+
+def own(queue: str) -> set[tuple[str, str]]:
+    """What the poller of a queue does with the function's role, and the putting off of a message."""
+    actions = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
+    return {(f"sqs:{action}", queue) for action in actions}
+
+
+def send(*queues: str) -> set[tuple[str, str]]:
+    return {("sqs:SendMessage", queue) for queue in queues}
+
+
+def s3(prefix: str, *actions: str) -> set[tuple[str, str]]:
+    return {(f"s3:{action}", f"Bucket/{prefix}/*") for action in actions}
+
+
+GRANTS: dict[str, set[tuple[str, str]]] = {
+    "initiate-call": send("CallsQueue"),
+    "place-call": own("CallsQueue"),
+    "signalwire-webhook": send("CallEventsQueue"),
+    "personalize-call": set(),
+    "call-status": own("CallEventsQueue") | send("CallsQueue"),
+    "elevenlabs-webhook": (
+        s3("raw", "PutObject")
+        | s3("recordings", "PutObject")
+        | send("TranscriptionsQueue", "RecordingsQueue", "CallEventsQueue")
+    ),
+    "transcription-webhook": (
+        own("TranscriptionsQueue") | s3("raw", "GetObject", "PutObject") | send("RecordingsQueue")
+    ),
+    "audio-webhook": own("RecordingsQueue") | s3("recordings", "GetObject", "PutObject", "AbortMultipartUpload"),
+    "campaign-trigger": send("CallsQueue"),
+    "api": s3("recordings", "GetObject") | s3("raw", "GetObject"),
+    "health": (
+        s3("health", "GetObject", "PutObject")
+        | {("s3:ListBucket", "Bucket")}
+        | {("sqs:GetQueueAttributes", queue) for queue in QUEUE_URLS.values()}
+    ),
+    "migrate": set(),
+}
+DOORS = ("initiate-call", "signalwire-webhook", "personalize-call", "elevenlabs-webhook", "api", "health")
+
+
+def test_every_crate_is_deployed_and_every_deployed_function_is_a_crate(template: Template, root: Path) -> None:
+    crates = {path.parent.name for path in (root / "functions").glob("*/Cargo.toml")}
+    assert set(template.functions) == crates == set(ENVIRONMENT)
+
+
+def test_a_functions_code_program_and_name_agree(template: Template) -> None:
+    for name, function in template.functions.items():
+        metadata = template.resources[function.logical_id]["Metadata"]
+        assert function.properties["CodeUri"] == f"functions/{name}"
+        assert metadata == {"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": name}}
+        assert function.properties["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_a_function_gets_exactly_the_settings_that_it_reads(template: Template, name: str) -> None:
+    assert set(template.functions[name].variables) == set(ENVIRONMENT[name].split())
+
+
+@pytest.mark.parametrize("name", GRANTS)
+def test_a_function_may_do_exactly_what_it_does(template: Template, name: str) -> None:
+    assert template.functions[name].grants() == GRANTS[name]
+
+
+def test_no_statement_names_every_resource_or_every_action(template: Template) -> None:
+    for function in template.functions.values():
+        for action, resource in function.grants():
+            assert resource != "*" and "*" not in action, f"{function.name}: {action} on {resource}"
+
+
+def test_no_managed_policy_widens_a_role(template: Template) -> None:
+    for function in template.functions.values():
+        assert all(isinstance(policy, dict) for policy in function.properties.get("Policies", []))
+        assert "Role" not in function.properties
+        # SAM would add a policy over every queue of the account to a function with such an event.
+        events = function.properties.get("Events", {}).values()
+        assert all(event["Type"] == "ScheduleV2" for event in events)
+
+
+def test_who_may_use_a_queue_knows_its_address(template: Template) -> None:
+    for function in template.functions.values():
+        known = {variable: value for variable, value in function.variables.items() if variable.endswith("_QUEUE_URL")}
+        assert known == {variable: {"Ref": QUEUE_URLS[variable]} for variable in known}
+        used = {resource for action, resource in function.grants() if action.startswith("sqs:")}
+        named = {QUEUE_URLS[variable] for variable in known}
+        # place-call and audio-webhook only put their own messages off, so used and named are the same there too.
+        assert used == named, function.name
+
+
+def test_who_may_use_the_bucket_knows_its_name(template: Template) -> None:
+    for function in template.functions.values():
+        uses = any(action.startswith("s3:") for action, _ in function.grants())
+        assert uses == ("S3_BUCKET" in function.variables), function.name
+
+
+def test_secrets_come_from_the_one_secret_under_their_own_name(template: Template) -> None:
+    kept = set(re.findall(r'"([A-Z_]+)":', template.resources["Secrets"]["Properties"]["SecretString"]["Fn::Sub"]))
+    used = set()
+    for function in template.functions.values():
+        for variable, value in function.variables.items():
+            text = value.get("Fn::Sub", "") if isinstance(value, dict) else ""
+            if "resolve:" in text:
+                assert text == f"{{{{resolve:secretsmanager:${{Secrets}}:SecretString:{variable}}}}}"
+                used.add(variable)
+            else:
+                assert variable not in kept, f"{function.name}: {variable} must come from the secret"
+    assert used == kept
+
+
+def test_what_is_secret_is_never_echoed(template: Template) -> None:
+    words = ("Secret", "Token", "ApiKey", "DatabaseUrl")
+    for name, parameter in template.body["Parameters"].items():
+        if any(word in name for word in words) and name != "SecretsRevision":
+            assert parameter.get("NoEcho") is True, name
+            assert "Default" not in parameter, name
+
+
+def test_the_runtime_is_amazon_linux_2023_and_the_trust_store_is_a_file_in_aws_only(template: Template) -> None:
+    shared: dict[str, Any] = template.body["Globals"]["Function"]
+    assert (shared["Runtime"], shared["Handler"]) == ("provided.al2023", "bootstrap")
+    assert shared["Architectures"] == [{"Ref": "Architecture"}]
+    assert template.body["Parameters"]["Architecture"]["Default"] == "arm64"
+    bundle, nothing = "/etc/pki/tls/certs/ca-bundle.crt", {"Ref": "AWS::NoValue"}
+    assert shared["Environment"]["Variables"]["SSL_CERT_FILE"] == {"Fn::If": ["IsAws", bundle, nothing]}
+    for function in template.functions.values():
+        assert not {"Runtime", "Handler", "Architectures"} & set(function.properties), function.name
+
+
+def test_doors_answer_within_ten_seconds_and_have_the_processor_for_it(template: Template) -> None:
+    for name in DOORS:
+        assert template.functions[name].timeout <= 10, name
+    assert template.functions["elevenlabs-webhook"].properties["MemorySize"] >= 512
+    for name in ("signalwire-webhook", "personalize-call"):
+        assert template.functions[name].timeout <= 5 and template.functions[name].properties["MemorySize"] >= 512, name
+
+
+def test_place_call_outlives_its_own_http_timeout_of_15_seconds(template: Template) -> None:
+    assert template.functions["place-call"].timeout >= 2 * 15
+
+
+def test_functions_with_a_database_can_be_put_beside_it(template: Template) -> None:
+    for function in template.functions.values():
+        assert ("VpcConfig" in function.properties) == ("DATABASE_URL" in function.variables), function.name
+
+
+def test_doors_that_answer_while_someone_waits_open_no_database(template: Template) -> None:
+    for name in ("signalwire-webhook", "elevenlabs-webhook"):
+        assert "DATABASE_URL" not in template.functions[name].variables
+
+
+def test_schedules_exist_and_are_not_tried_again(template: Template) -> None:
+    rates = {}
+    for name, function in template.functions.items():
+        for event in function.properties.get("Events", {}).values():
+            properties = event["Properties"]
+            rates[name] = properties["ScheduleExpression"]
+            assert properties["RetryPolicy"]["MaximumRetryAttempts"] == 0
+            assert "Input" in properties
+    assert rates == {"campaign-trigger": "rate(1 minute)", "health": "rate(5 minutes)"}
+
+
+def test_every_function_logs_json_into_a_group_whose_retention_is_a_parameter(template: Template) -> None:
+    groups = template.of_type("AWS::Logs::LogGroup")
+    for name, function in template.functions.items():
+        logging = function.properties["LoggingConfig"]
+        group = groups[logging["LogGroup"]["Ref"]]
+        assert logging["LogFormat"] == "JSON"
+        assert group["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{name}"}
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
