@@ -1,7 +1,7 @@
-"""Runs one function through aws-lambda-rie, the emulator that `sam local` runs in Docker, without Docker.
+"""Runs functions through aws-lambda-rie, the emulator that `sam local` runs in Docker, without Docker.
 
-The function is the program that cargo built for this machine; its environment is what the local stack deployed
-(`.local/env-vars.json`), so `make up` comes first.
+A function is the program that cargo built for this machine; its environment is what the local stack deployed
+(`.local/env-vars.json`), so `make up` comes first. One emulator serves all events of a function.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ import argparse
 import json
 import os
 import platform
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
 
 import deploy
+import events
 from build import functions, target_folder
 from layout import VENV_BIN, Layout, StackError, free_port, port_is_free, say
 
@@ -34,13 +36,28 @@ class Answer:
     millis: float
 
     @property
-    def failed(self) -> bool:
+    def value(self) -> object:
         """RIE answers 200 for an error of the function too; the error is in the body."""
         try:
-            value = json.loads(self.body)
+            return json.loads(self.body)
         except ValueError:
-            return True
-        return isinstance(value, dict) and "errorMessage" in value
+            return {"errorMessage": f"no JSON: {self.body[:500]}"}
+
+    @property
+    def failed(self) -> bool:
+        return isinstance(self.value, dict) and "errorMessage" in self.value
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one event."""
+
+    event: str
+    function: str
+    millis: float
+    problems: list[str]
+    answer: str
+    log: str
 
 
 def emulator() -> Path:
@@ -54,34 +71,52 @@ def emulator() -> Path:
     return found[0]
 
 
-def invoke(program: Path, event: str, env: dict[str, str], name: str, timeout: float = 60) -> Answer:
-    port, runtime_port = free_port(), free_port()
-    own = {
-        "PATH": "/usr/bin:/bin",
-        "TZ": "UTC",
-        "AWS_LAMBDA_FUNCTION_NAME": name,
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(int(timeout)),
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-    }
-    command = [
-        str(emulator()),
-        "--log-level=error",
-        f"--runtime-interface-emulator-address=127.0.0.1:{port}",
-        f"--runtime-api-address=127.0.0.1:{runtime_port}",
-        str(program),
-    ]
-    with tempfile.TemporaryFile("w+") as log:
-        child = subprocess.Popen(
-            command, env={**own, **env}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+class Emulated:
+    """One function behind one emulator: `with Emulated(…) as function: function.invoke(event)`."""
+
+    def __init__(self, program: Path, env: dict[str, str], name: str, timeout: float = 60) -> None:
+        self.timeout, self.port, runtime_port = timeout, free_port(), free_port()
+        own = {
+            "PATH": "/usr/bin:/bin",
+            "TZ": "UTC",
+            "AWS_LAMBDA_FUNCTION_NAME": name,
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(int(timeout)),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        }
+        self.env = {**own, **env}
+        self.command = [
+            str(emulator()),
+            "--log-level=error",
+            f"--runtime-interface-emulator-address=127.0.0.1:{self.port}",
+            f"--runtime-api-address=127.0.0.1:{runtime_port}",
+            str(program),
+        ]
+
+    def __enter__(self) -> Emulated:
+        self.log = tempfile.TemporaryFile("w+", errors="replace")
+        self.child = subprocess.Popen(
+            self.command,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
         )
-        try:
-            body, millis = post(f"http://127.0.0.1:{port}/{INVOCATIONS}", port, event, child, timeout)
-            time.sleep(0.02)  # for the last lines, and before the function complains that its runtime went away
-            log.seek(0)
-            return Answer(body, log.read(), millis)
-        finally:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        os.killpg(self.child.pid, 9)
+        self.child.wait()
+        self.log.close()
+
+    def invoke(self, event: str) -> Answer:
+        begun = self.read_log()
+        body, millis = post(f"http://127.0.0.1:{self.port}/{INVOCATIONS}", self.port, event, self.child, self.timeout)
+        return Answer(body, self.read_log()[len(begun) :], millis)
+
+    def read_log(self) -> str:
+        # The function writes at the end of the same file, not where we read.
+        return os.pread(self.log.fileno(), 64 << 20, 0).decode(errors="replace")
 
 
 def post(url: str, port: int, event: str, child: subprocess.Popen[bytes], timeout: float) -> tuple[str, float]:
@@ -104,7 +139,7 @@ def post(url: str, port: int, event: str, child: subprocess.Popen[bytes], timeou
 def function_of(event: Path) -> str:
     """The function whose name the file or its folder begins with."""
     known = sorted(functions(), key=len, reverse=True)
-    for part in (event.parent.name, event.stem):
+    for part in (event.resolve().parent.name, event.stem):
         for name in known:
             if part == name or part.startswith((f"{name}-", f"{name}.", f"{name}_")):
                 return name
@@ -126,29 +161,64 @@ def main() -> int:
     parser.add_argument("--env-vars", type=Path, help="default: .local/env-vars.json")
     parser.add_argument("--timeout", type=float, default=60, help="seconds (default 60)")
     parser.add_argument("--quiet", action="store_true", help="print the response only")
+    parser.add_argument("--report", action="store_true", help="print one JSON object an event instead")
+    parser.add_argument("--fill", action="store_true", help="print the event as it would be sent, and do not send it")
     arguments = parser.parse_args()
-    failures = 0
     try:
+        env = deploy.read_env(Layout.from_env().env_file)
+        if arguments.fill:
+            return fill(arguments.events, env)
+        groups: dict[str, list[Path]] = {}
         for event in arguments.events:
-            failures += run_one(arguments, event)
+            groups.setdefault(arguments.function or function_of(event), []).append(event)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            runs = [pool.submit(run, arguments, name, paths, env) for name, paths in groups.items()]
+            reports = [report for done in runs for report in done.result()]
     except (StackError, OSError) as error:
         say(f"error: {error}")
         return 2
-    return 1 if failures else 0
+    for report in reports:
+        show(report, arguments)
+    return 1 if any(report.problems for report in reports) else 0
 
 
-def run_one(arguments: argparse.Namespace, event: Path) -> bool:
-    name = arguments.function or function_of(event)
+def fill(paths: list[Path], env: dict[str, str]) -> int:
+    """For `sam local invoke`, which sends a file as it is."""
+    for path in paths:
+        case = events.load(path, env)
+        events.prepare(case, env)
+        print(json.dumps(case.event, ensure_ascii=False))
+    return 0
+
+
+def run(arguments: argparse.Namespace, name: str, paths: list[Path], env: dict[str, str]) -> list[Report]:
     program = arguments.program or target_folder() / "debug" / name
     if not program.exists():
         raise StackError(f"no program {program}: run `make up` or `cargo build` first")
-    env = environment(arguments.env_vars or Layout.from_env().env_vars_file, name)
-    answer = invoke(program, event.read_text(), env, name, arguments.timeout)
+    deployed = environment(arguments.env_vars or Layout.from_env().env_vars_file, name)
+    reports = []
+    with Emulated(program, deployed, name, arguments.timeout) as function:
+        for path in paths:
+            case = events.load(path, env)
+            events.prepare(case, env)
+            answer = function.invoke(json.dumps(case.event, ensure_ascii=False))
+            found = events.problems(case, answer.value, answer.log, env)
+            if answer.failed and "answer" not in case.expect:
+                found.insert(0, "the function failed")
+            reports.append(Report(str(path), name, round(answer.millis, 1), found, answer.body, answer.log))
+    return reports
+
+
+def show(report: Report, arguments: argparse.Namespace) -> None:
+    if arguments.report:
+        print(json.dumps(asdict(report), ensure_ascii=False))
+        return
     if not arguments.quiet:
-        say(answer.log.rstrip())
-        say(f"{name} {event}: {'error' if answer.failed else 'ok'} in {answer.millis:.0f} ms")
-    print(answer.body)
-    return answer.failed
+        say(report.log.rstrip())
+        say(f"{report.function} {report.event}: {'not as expected' if report.problems else 'ok'}, {report.millis:.0f} ms")
+        for problem in report.problems:
+            say(f"  {problem}")
+    print(report.answer)
 
 
 if __name__ == "__main__":

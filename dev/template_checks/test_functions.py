@@ -11,22 +11,25 @@ from conftest import Template
 
 # What a function reads from its environment, and nothing besides. The crates have the same list in their `from_env`.
 ENVIRONMENT = {
-    "initiate-call": "DATABASE_URL API_TOKENS CALLS_QUEUE_URL CALL_TIMEOUT_SECS",
+    "initiate-call": "DATABASE_URL API_TOKENS CALLS_QUEUE_URL CALL_TIMEOUT_SECS PUBLIC_BASE_URL",
     "place-call": (
         "DATABASE_URL SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN PUBLIC_BASE_URL CALLS_QUEUE_URL "
-        "CALL_MAX_RETRIES CALL_RETRY_DELAY_MS"
+        "CALL_MAX_RETRIES CALL_RETRY_DELAY_MS DEAD_LETTER_QUEUE_URL"
     ),
     "signalwire-webhook": "SIGNALWIRE_SIGNING_SECRET PUBLIC_BASE_URL CALL_EVENTS_QUEUE_URL ELEVENLABS_SIP_HOST",
     "personalize-call": "DATABASE_URL ELEVENLABS_INITIATION_SECRET",
-    "call-status": "DATABASE_URL CALL_EVENTS_QUEUE_URL CALLS_QUEUE_URL",
+    "call-status": "DATABASE_URL CALL_EVENTS_QUEUE_URL CALLS_QUEUE_URL DEAD_LETTER_QUEUE_URL",
     "elevenlabs-webhook": (
         "ELEVENLABS_WEBHOOK_SECRET ELEVENLABS_WEBHOOK_ALLOWED_IPS S3_BUCKET TRANSCRIPTIONS_QUEUE_URL "
         "RECORDINGS_QUEUE_URL CALL_EVENTS_QUEUE_URL"
     ),
     "transcription-webhook": (
-        "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL"
+        "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL "
+        "DEAD_LETTER_QUEUE_URL"
     ),
-    "audio-webhook": "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL RECORDINGS_QUEUE_URL",
+    "audio-webhook": (
+        "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL RECORDINGS_QUEUE_URL DEAD_LETTER_QUEUE_URL"
+    ),
     "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL",
     "api": "DATABASE_URL API_TOKENS S3_BUCKET",
     "health": (
@@ -46,9 +49,13 @@ QUEUE_URLS = {
 
 
 def own(queue: str) -> set[tuple[str, str]]:
-    """What the poller of a queue does with the function's role, and the putting off of a message."""
+    """What the poller of a queue does with the function's role; putting a message off, giving it up."""
     actions = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
-    return {(f"sqs:{action}", queue) for action in actions}
+    return {(f"sqs:{action}", queue) for action in actions} | send(dead(queue))
+
+
+def dead(queue: str) -> str:
+    return queue.replace("Queue", "DeadLetterQueue")
 
 
 def send(*queues: str) -> set[tuple[str, str]]:
@@ -104,6 +111,14 @@ def test_a_function_gets_exactly_the_settings_that_it_reads(template: Template, 
     assert set(template.functions[name].variables) == set(ENVIRONMENT[name].split())
 
 
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_what_the_code_reads_is_given(template: Template, root: Path, name: str) -> None:
+    code = "".join(path.read_text() for path in (root / "functions" / name / "src").rglob("*.rs"))
+    every = {variable for names in ENVIRONMENT.values() for variable in names.split()}
+    read = set(re.findall(r'"([A-Z][A-Z0-9_]+)"', code)) & every
+    assert read <= set(template.functions[name].variables)
+
+
 @pytest.mark.parametrize("name", GRANTS)
 def test_a_function_may_do_exactly_what_it_does(template: Template, name: str) -> None:
     assert template.functions[name].grants() == GRANTS[name]
@@ -126,12 +141,12 @@ def test_no_managed_policy_widens_a_role(template: Template) -> None:
 
 def test_who_may_use_a_queue_knows_its_address(template: Template) -> None:
     for function in template.functions.values():
-        known = {variable: value for variable, value in function.variables.items() if variable.endswith("_QUEUE_URL")}
-        assert known == {variable: {"Ref": QUEUE_URLS[variable]} for variable in known}
+        works_on = next((queue for worker, queue, _ in template.mappings() if worker == function), None)
+        addresses = {**QUEUE_URLS, "DEAD_LETTER_QUEUE_URL": dead(works_on) if works_on else None}
+        known = {name: value["Ref"] for name, value in function.variables.items() if name.endswith("_QUEUE_URL")}
+        assert known == {name: addresses[name] for name in known}, function.name
         used = {resource for action, resource in function.grants() if action.startswith("sqs:")}
-        named = {QUEUE_URLS[variable] for variable in known}
-        # place-call and audio-webhook only put their own messages off, so used and named are the same there too.
-        assert used == named, function.name
+        assert used == set(known.values()), function.name
 
 
 def test_who_may_use_the_bucket_knows_its_name(template: Template) -> None:

@@ -69,6 +69,8 @@ async fn an_agent_that_asks_for_detection_is_hung_up_on_machines_at_once() {
         "caller_ids": [testkit::world::CALLER_ID], "amd": "hang_up" });
     let (status, _) = world.send(http::Method::PUT, "/api/agents/demo", Some(&agent), &[]).await;
     assert_eq!(status, 200);
+    // Slow enough that the machine is still talking when it is hung up on.
+    world.vendors.configure(serde_json::json!({ "time_scale": 10, "talk_secs": 120 })).unwrap();
     let call_id = world.call("+14155550150").await;
     let call = world.settled(call_id).await;
     assert_eq!((&call["outcome"], &call["answered_by"]), (&"voicemail".into(), &"machine".into()));
