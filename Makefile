@@ -60,10 +60,12 @@ fmt: $(VENV)/checks.ready ## format Rust and Python
 	$(VENV)/bin/ruff format --quiet --no-cache dev
 
 build: $(VENV)/build.ready ## build for AWS: release profile, Amazon Linux, ARCH=arm64 or x86_64; FN=PlaceCallFunction for one
-	@$(VENV)/bin/sam build $(FN) --parameter-overrides Architecture=$(or $(ARCH),arm64) $(ARGS)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/sam build $(FN) --parameter-overrides Architecture=$(or $(ARCH),arm64) $(ARGS)
 
-deploy: build ## build, then deploy to AWS; asks for what it needs
-	@$(VENV)/bin/sam deploy --guided $(ARGS)
+deploy: build ## build, then deploy to AWS; asks for what it needs and keeps the answers in samconfig.local.toml
+	@[ -f samconfig.local.toml ] || cp samconfig.toml samconfig.local.toml
+	$(VENV)/bin/sam deploy --guided --config-file samconfig.local.toml $(if $(ARCH),--parameter-overrides Architecture=$(ARCH)) $(ARGS)
+	echo "Now the tables: $(VENV)/bin/sam remote invoke MigrateFunction --stack-name <the name you chose>"
 
 invoke: $(VENV)/stack.ready ## run one function with one event: FN=place-call EVENT=events/x.json (Docker, else RIE)
 	@: $${EVENT:?EVENT=events/….json is missing}

@@ -30,6 +30,8 @@ def main() -> int:
     logs = verbs.add_parser("logs", help="print a function's log lines")
     logs.add_argument("function", nargs="?", help="without it: every function")
     logs.add_argument("-f", "--follow", action="store_true")
+    database = verbs.add_parser("postgres", help="stop or start PostgreSQL alone, to see what the rest does without it")
+    database.add_argument("what", choices=("stop", "start"))
     verbs.add_parser("psql", help="psql on the stack's database; takes psql's own options")
     demo = verbs.add_parser("demo", help="up, then twelve calls of mixed fate")
     demo.add_argument("--timeout", type=float, default=120, help="seconds until all must be settled (default 120)")
@@ -73,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
             print(json.dumps(deploy.invoke(stack.cloud, arguments.function, event), indent=2))
         case "logs":
             logs_of(stack, arguments.function, arguments.follow)
+        case "postgres":
+            (stack.postgres.stop if arguments.what == "stop" else stack.postgres.start)()
         case "psql":
             os.execv(BIN / "psql", ["psql", stack.urls["DATABASE_URL"], *arguments.rest])
         case "demo":

@@ -99,8 +99,9 @@ def moment(offset: str) -> datetime:
 
 
 def number(fate: str) -> str:
-    """One that nobody is talking to; its last two digits choose what the simulator does with it."""
-    return f"+1{random.choice(AREAS)}555{random.randint(10, 99)}{fate or '01'}"
+    """One to call, which nobody is talking to: its last two digits choose what the simulator does with it. Without
+    them, the one of attempts that only wait: it is never called."""
+    return f"+1{random.choice(AREAS)}555{random.randint(10, 99)}{fate}" if fate else "+14155550177"
 
 
 def ticket(offset: str) -> str:
@@ -254,7 +255,7 @@ def differences(expected: Any, found: Any, where: str) -> list[str]:
     same = expected == found and type(expected) is type(found)
     if same or (isinstance(expected, str) and isinstance(found, str) and matches(expected, found)):
         return []
-    return [f"{where}: expected {json.dumps(expected, ensure_ascii=False)}, got {json.dumps(found, ensure_ascii=False)}"]
+    return [f"{where}: expected {expected!r}, got {found!r}"]
 
 
 def matches(pattern: str, text: str) -> bool:

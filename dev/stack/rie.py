@@ -215,7 +215,8 @@ def show(report: Report, arguments: argparse.Namespace) -> None:
         return
     if not arguments.quiet:
         say(report.log.rstrip())
-        say(f"{report.function} {report.event}: {'not as expected' if report.problems else 'ok'}, {report.millis:.0f} ms")
+        verdict = "not as expected" if report.problems else "ok"
+        say(f"{report.function} {report.event}: {verdict}, {report.millis:.0f} ms")
         for problem in report.problems:
             say(f"  {problem}")
     print(report.answer)

@@ -27,6 +27,8 @@ from layout import REGION, ROOT, StackError, free_port, say
 from postgres import Postgres
 from stack import Stack
 
+AWS = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, **CREDENTIALS}
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -65,9 +67,7 @@ def services() -> dict[str, str]:
     return {
         "TEST_DATABASE_URL": database.url(),
         "TEST_AWS_ENDPOINT_URL": cloud.endpoint,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        **CREDENTIALS,
+        **AWS,
     }
 
 
@@ -88,7 +88,7 @@ def bundle() -> dict[str, str]:
     # The watchdog inherits the lock and so holds it until it has stopped the stack.
     start_watchdog({"kind": "bundle", "base": str(base)}, keep=lock.fileno())
     stack.up()
-    return {"BUNDLE_ENV": str(stack.layout.env_file)}
+    return {"BUNDLE_ENV": str(stack.layout.env_file), "AWS_ENDPOINT_URL": stack.cloud.endpoint, **AWS}
 
 
 def start_watchdog(notes: dict[str, object], keep: int | None = None) -> None:

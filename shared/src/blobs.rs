@@ -5,7 +5,8 @@ use std::time::Duration;
 use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use bytes::Bytes;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::{Bytes, BytesMut};
 
 use crate::retry::Failure;
 
@@ -54,6 +55,23 @@ impl Blobs {
         put.body(ByteStream::from(body)).send().await.map(|_| ()).map_err(down)
     }
 
+    /// Begins an object that is too large to be held in memory. Nothing is there until [`Upload::finish`].
+    #[must_use]
+    pub fn begin(&self, key: &str, content_type: &'static str) -> Upload {
+        let (blobs, key) = (self.clone(), key.to_owned());
+        Upload { blobs, key, content_type, id: None, parts: Vec::new(), buffer: BytesMut::new() }
+    }
+
+    /// Moves an object. Done again after it was done, it says that the old one is missing.
+    ///
+    /// # Errors
+    /// When it is not there, or S3 did not answer.
+    pub async fn rename(&self, from: &str, to: &str) -> Result<(), BlobError> {
+        let source = format!("{}/{from}", self.bucket);
+        self.client.copy_object().bucket(&self.bucket).key(to).copy_source(source).send().await.map_err(down)?;
+        self.client.delete_object().bucket(&self.bucket).key(from).send().await.map(|_| ()).map_err(down)
+    }
+
     /// Reads an object whole.
     ///
     /// # Errors
@@ -76,6 +94,72 @@ impl Blobs {
     /// When it does not.
     pub async fn ping(&self) -> Result<(), BlobError> {
         self.client.list_objects_v2().bucket(&self.bucket).max_keys(1).send().await.map(|_| ()).map_err(down)
+    }
+}
+
+/// S3 wants parts of at least 5 MB; one part is what is held in memory.
+const PART: usize = 8 * 1024 * 1024;
+
+/// An object that is being written part by part. Dropped without [`finish`](Upload::finish), its parts are cleared away by
+/// the bucket's own rule for stale uploads.
+#[derive(Debug)]
+pub struct Upload {
+    blobs: Blobs,
+    key: String,
+    content_type: &'static str,
+    id: Option<String>,
+    parts: Vec<CompletedPart>,
+    buffer: BytesMut,
+}
+
+impl Upload {
+    /// Adds bytes; sends a part when there is enough for one.
+    ///
+    /// # Errors
+    /// When S3 did not take it.
+    pub async fn push(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+        self.buffer.extend_from_slice(bytes);
+        while self.buffer.len() >= PART {
+            let part = self.buffer.split_to(PART).freeze();
+            self.send(part).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the object appear.
+    ///
+    /// # Errors
+    /// When S3 did not take it.
+    pub async fn finish(mut self) -> Result<(), BlobError> {
+        let rest = std::mem::take(&mut self.buffer).freeze();
+        if self.id.is_none() {
+            return self.blobs.put(&self.key, self.content_type, rest).await;
+        }
+        if !rest.is_empty() {
+            self.send(rest).await?;
+        }
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(self.parts)).build();
+        let done = self.blobs.client.complete_multipart_upload().bucket(&self.blobs.bucket).key(&self.key);
+        done.set_upload_id(self.id).multipart_upload(parts).send().await.map(|_| ()).map_err(down)
+    }
+
+    async fn send(&mut self, part: Bytes) -> Result<(), BlobError> {
+        let client = &self.blobs.client;
+        let id = match &self.id {
+            Some(id) => id.clone(),
+            None => {
+                let begun = client.create_multipart_upload().bucket(&self.blobs.bucket).key(&self.key);
+                let begun = begun.content_type(self.content_type).send().await.map_err(down)?;
+                let id = begun.upload_id().unwrap_or_default().to_owned();
+                self.id.insert(id).clone()
+            }
+        };
+        let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
+        let sent = client.upload_part().bucket(&self.blobs.bucket).key(&self.key).upload_id(id).part_number(number);
+        let sent = sent.body(ByteStream::from(part)).send().await.map_err(down)?;
+        self.parts
+            .push(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag().map(str::to_owned)).build());
+        Ok(())
     }
 }
 

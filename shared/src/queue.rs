@@ -17,12 +17,20 @@ use uuid::Uuid;
 use crate::call;
 use crate::retry::{Failure, Retry};
 
+/// Event type of a conversation that reconcile fetched: its raw body is the API's answer.
+pub const API_CONVERSATION: &str = "api_conversation";
+
 /// For place-call, the one function that commands the carrier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum CallCommand {
     /// Place this attempt if it is due.
     Place {
+        /// Id of the attempt.
+        call_id: Uuid,
+    },
+    /// Take this call back, unless somebody has answered it.
+    Cancel {
         /// Id of the attempt.
         call_id: Uuid,
     },
@@ -92,7 +100,22 @@ pub struct ConversationArrived {
     pub received_at: Timestamp,
 }
 
-/// For audio-webhook: a recording lies in S3 at its final key.
+/// For audio-webhook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RecordingTask {
+    /// A recording was pushed.
+    Arrived(RecordingArrived),
+    /// A recording was not pushed in time: ask the vendor for it.
+    Wanted {
+        /// The agent's conversation.
+        conversation_id: String,
+        /// The vendor's agent id, when it is known.
+        agent_id: Option<String>,
+    },
+}
+
+/// A recording that lies in S3 at its final key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordingArrived {
     /// The agent's conversation; in the guide's flat shape, the call id.

@@ -1,14 +1,25 @@
 //! The only place that reads the wall clock, and the conversion between a call's nominal seconds and real ones.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+/// How far the outside world's clock was moved forward, in seconds. One for the whole process, as there is one time.
+static MOVED: AtomicI64 = AtomicI64::new(0);
 
 /// The present moment.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the simulator is the outside world: its clock is the real one")]
 pub fn now() -> Timestamp {
-    Timestamp::now()
+    let moved = SignedDuration::from_secs(MOVED.load(Ordering::Relaxed));
+    Timestamp::now().checked_add(moved).unwrap_or(Timestamp::MAX)
+}
+
+/// Moves the clock forward, for tests whose own clock moves: dates must stay comparable. What is under way goes on at its
+/// own pace.
+pub fn advance(by: Duration) {
+    MOVED.fetch_add(i64::try_from(by.as_secs()).unwrap_or(0), Ordering::Relaxed);
 }
 
 /// RFC 2822 in UTC, as SignalWire writes dates: `Thu, 09 Nov 2023 17:05:04 +0000`.

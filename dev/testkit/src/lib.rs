@@ -1,7 +1,7 @@
 //! What tests share: a database of their own, queues and a bucket of their own, and a [`World`] in which all functions run
 //! in one process against the simulator, with a clock that the test sets.
 //!
-//! Not for the deployed bundle: `tests/bundle.rs` drives that over HTTP alone.
+//! Not for the deployed bundle: `tests/bundle` drives that over HTTP alone.
 
 #![expect(
     clippy::unwrap_used,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use axum::Router;
 use elevenwire::auth::Tokens;
-use elevenwire::queue::{CallCommand, CallNews, ConversationArrived, Queue, RecordingArrived};
+use elevenwire::queue::{CallCommand, CallNews, ConversationArrived, Queue, RecordingTask};
 use elevenwire::signalwire::space::SpaceUrl;
 use elevenwire::{elevenlabs, signalwire};
 use jiff::{SignedDuration, Timestamp};
@@ -42,9 +42,10 @@ impl Clock {
         Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
     }
 
-    /// Moves on.
+    /// Moves on, and the outside world with us.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::Relaxed);
+        simulator::clock::advance(by);
     }
 }
 
@@ -59,6 +60,7 @@ pub(crate) struct Apps {
     pub(crate) elevenlabs: elevenlabs_webhook::App,
     pub(crate) transcription: transcription_webhook::App,
     pub(crate) audio: audio_webhook::App,
+    pub(crate) reconcile: reconcile::App,
     pub(crate) trigger: campaign_trigger::App,
     pub(crate) health: health::App,
     pub(crate) api: Router,
@@ -222,9 +224,7 @@ impl World {
         .await;
         drain(&self.cloud.recordings, |batch| async {
             let worker = self.cloud.recordings.worker();
-            let store =
-                |arrived: RecordingArrived| async move { audio_webhook::store(&apps.audio, &arrived, now()).await };
-            worker.each(batch, store).await
+            worker.each(batch, |task: RecordingTask| audio_webhook::bring_home(&apps.audio, task, now())).await
         })
         .await;
     }
@@ -232,6 +232,18 @@ impl World {
     /// Runs the trigger's sweep.
     pub async fn sweep(&self) -> usize {
         campaign_trigger::sweep(&self.apps.trigger, self.clock.now()).await.unwrap()
+    }
+
+    /// Runs reconcile's schedule once.
+    pub async fn reconcile(&self) -> reconcile::Summary {
+        let budget = reconcile::Budget::of(Duration::from_secs(20));
+        reconcile::settle(&self.apps.reconcile, self.clock.now(), budget).await.unwrap()
+    }
+
+    /// Writes the settlement report of today.
+    pub async fn report(&self) -> Value {
+        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        reconcile::report(&self.apps.reconcile, Some(today), self.clock.now()).await.unwrap()
     }
 
     /// Runs health's scheduled check.
@@ -326,7 +338,18 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             blobs: cloud.blobs(),
             elevenlabs: agents(),
         },
-        audio: audio_webhook::App { store: database.store(), blobs: cloud.blobs() },
+        audio: audio_webhook::App { store: database.store(), blobs: cloud.blobs(), elevenlabs: agents() },
+        reconcile: reconcile::App {
+            store: database.store(),
+            blobs: cloud.blobs(),
+            carrier: carrier(),
+            elevenlabs: agents(),
+            calls: cloud.calls.queue(),
+            transcriptions: cloud.transcriptions.queue(),
+            recordings: cloud.recordings.queue(),
+            public_base_url: url.to_owned(),
+            may_mend_webhook: false,
+        },
         trigger: campaign_trigger::App { store: database.store(), calls: cloud.calls.queue() },
         health: health::App {
             store: database.store(),

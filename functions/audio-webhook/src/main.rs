@@ -1,13 +1,19 @@
 //! audio-webhook: the Lambda function behind the queue `recordings`.
 
-use audio_webhook::{App, Config, store};
+use std::time::Duration;
+
+use audio_webhook::{App, Config, bring_home};
 use aws_lambda_events::sqs::SqsEvent;
 use elevenwire::blobs::Blobs;
 use elevenwire::config::Env;
-use elevenwire::queue::{Queue, RecordingArrived, Worker};
+use elevenwire::elevenlabs::client::Client;
+use elevenwire::queue::{Queue, RecordingTask, Worker};
 use elevenwire::store::Store;
-use elevenwire::{aws, telemetry};
+use elevenwire::{aws, http, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+/// For a question; a recording may take as long as the function lives.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
@@ -20,13 +26,14 @@ async fn main() -> Result<(), Error> {
         queue: Queue::new(sqs.clone(), config.queue_url),
         dead_letters: Queue::new(sqs, config.dead_letter_queue_url),
     };
-    let app =
-        App { store: Store::new(config.database_url), blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket) };
+    let app = App {
+        store: Store::new(config.database_url),
+        blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
+        elevenlabs: Client::new(http::client(PATIENCE)?, &config.api_url, config.api_key)?,
+    };
     let (app, worker) = (&app, &worker);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        let answer = worker.each(event.payload, |arrived: RecordingArrived| async move {
-            store(app, &arrived, jiff::Timestamp::now()).await
-        });
+        let answer = worker.each(event.payload, |task: RecordingTask| bring_home(app, task, jiff::Timestamp::now()));
         Ok::<_, Error>(answer.await)
     }))
     .await

@@ -84,6 +84,10 @@ async fn learn(app: &App, call_id: Uuid, news: News, now: Timestamp) -> Result<(
     if call.double_dial {
         tracing::error!(call.id = %call_id, alarm = "double_dial", "the carrier made two calls of one");
     }
+    // It was given up, and its number may have been promised to another attempt: it must not ring any more.
+    if call.given_up && matches!(call.state, State::Queued | State::Ringing) {
+        app.calls.send(&CallCommand::Cancel { call_id }).await?;
+    }
     // Detection is asked for only by agents that hang up on machines.
     if machine && call.state != State::Ended && app.store.want_hang_up(call_id, now).await? {
         app.calls.send(&CallCommand::HangUp { call_id }).await?;

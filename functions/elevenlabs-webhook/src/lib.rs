@@ -13,7 +13,7 @@ use elevenwire::elevenlabs::events::{self, Kind, NoAudio, PostCall};
 use elevenwire::elevenlabs::failure::{FailureReason, InitiationFailure};
 use elevenwire::elevenlabs::signature::Verifier;
 use elevenwire::http::{Inbound, Reply};
-use elevenwire::queue::{CallNews, ConversationArrived, Queue, RecordingArrived};
+use elevenwire::queue::{CallNews, ConversationArrived, Queue, RecordingArrived, RecordingTask};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -178,7 +178,7 @@ async fn audio(app: &App, event: &PostCall, body: Bytes, now: Timestamp) -> Resu
         tracing::error!(error = %error, "the recording could not be kept");
         NotTaken::NotKept
     })?;
-    queued(app.recordings.send(&arrived).await)
+    queued(app.recordings.send(&RecordingTask::Arrived(arrived)).await)
 }
 
 /// The integration guide's flat shape may hold messages, a recording, or both.

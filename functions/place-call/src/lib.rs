@@ -102,6 +102,7 @@ impl Config {
 pub async fn carry_out(app: &App, command: CallCommand, now: Timestamp, jitter: f64) -> Result<(), Failure> {
     match command {
         CallCommand::Place { call_id } => place(app, call_id, now, jitter).await,
+        CallCommand::Cancel { call_id } => cancel(app, call_id).await,
         CallCommand::HangUp { call_id } => hang_up(app, call_id).await,
     }
 }
@@ -223,6 +224,14 @@ impl Question {
             timeout_secs: self.timeout_secs,
         }
     }
+}
+
+/// Takes a call back that nobody has answered yet. One that was answered in between goes on.
+async fn cancel(app: &App, call_id: Uuid) -> Result<(), Failure> {
+    let Some(sid) = app.store.to_cancel(call_id).await? else { return Ok(()) };
+    let changed = app.carrier.update_call(&sid, CallChange::Cancel).await?;
+    tracing::info!(call.id = %call_id, answer = ?changed, "taken back");
+    Ok(())
 }
 
 /// Hangs a call up that shall be hung up and still lives. Doing it twice is doing it once.

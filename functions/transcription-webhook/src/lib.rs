@@ -7,7 +7,7 @@ use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::elevenlabs::client::Client;
 use elevenwire::elevenlabs::conversation::Conversation;
 use elevenwire::elevenlabs::events::{Kind, PostCall};
-use elevenwire::queue::ConversationArrived;
+use elevenwire::queue::{API_CONVERSATION, ConversationArrived};
 use elevenwire::retry::Failure;
 use elevenwire::store::Store;
 use elevenwire::store::conversations::Arrival;
@@ -69,7 +69,7 @@ impl Config {
 /// [`Failure`] says when to try again. What can never be read is noted in the ledger with its reason first.
 pub async fn store(app: &App, arrived: &ConversationArrived, now: Timestamp) -> Result<(), Failure> {
     let body = app.blobs.get(&arrived.raw_key).await?;
-    match read(app, &body).await {
+    match read(app, arrived, &body).await {
         Ok(read) => bring_home(app, arrived, &read, now).await,
         Err(Unusable::Later(failure)) => Err(failure),
         Err(Unusable::Never(reason)) => {
@@ -83,6 +83,7 @@ struct Read {
     conversation: Conversation,
     flat: bool,
     event_timestamp: i64,
+    source: &'static str,
 }
 
 enum Unusable {
@@ -90,8 +91,15 @@ enum Unusable {
     Never(String),
 }
 
-async fn read(app: &App, body: &[u8]) -> Result<Read, Unusable> {
+async fn read(app: &App, arrived: &ConversationArrived, body: &[u8]) -> Result<Read, Unusable> {
     let never = |error: &dyn std::error::Error| Unusable::Never(error.to_string());
+    if arrived.event_type == API_CONVERSATION {
+        let conversation = Conversation::from_api(body).map_err(|error| never(&error))?;
+        // The API's answer has no event; the end of the conversation is before that of any.
+        let ended = conversation.started_at.map_or(0, |start| start.as_second());
+        let event_timestamp = ended.saturating_add(conversation.duration_secs.unwrap_or(0));
+        return Ok(Read { conversation, flat: false, event_timestamp, source: "api" });
+    }
     let event = PostCall::peek(body).map_err(|error| never(&error))?;
     let event_timestamp = event.event_timestamp.unwrap_or(0);
     let conversation = match event.kind {
@@ -99,7 +107,7 @@ async fn read(app: &App, body: &[u8]) -> Result<Read, Unusable> {
         Kind::TranscriptionOtel => fetch(app, event.conversation_id.as_deref().unwrap_or_default()).await?,
         _ => Conversation::from_webhook(body).map_err(|error| never(&error))?,
     };
-    Ok(Read { conversation, flat: event.kind == Kind::Flat, event_timestamp })
+    Ok(Read { conversation, flat: event.kind == Kind::Flat, event_timestamp, source: "webhook" })
 }
 
 /// Traces hold no transcript that can be relied on: the JSON form is fetched.
@@ -120,7 +128,7 @@ async fn bring_home(app: &App, arrived: &ConversationArrived, read: &Read, now: 
         flat: read.flat,
         event_timestamp: read.event_timestamp,
         delivery: delivery(arrived, Some(&read.conversation.conversation_id)),
-        source: "webhook",
+        source: read.source,
     };
     let stored = app.store.bring_home(&arrival, now).await?;
     let call_id = stored.call_id.map(|id| id.to_string());

@@ -24,6 +24,8 @@ pub struct Folded {
     pub carrier_sid: Option<String>,
     /// More than one call of the carrier's carries our id: somebody was rung twice.
     pub double_dial: bool,
+    /// It was given up before; whatever is heard of it now comes late.
+    pub given_up: bool,
     /// Whether the agent's leg came up; `None` while that is not known.
     pub agent_connected: Option<bool>,
     /// When the carrier took it, or was first heard to have it.
@@ -66,6 +68,7 @@ pub fn fold(events: &[Event]) -> Folded {
         voicemail: conversation.as_ref().is_some_and(|found| found.voicemail),
         screened: conversation.as_ref().is_some_and(|found| found.screened),
         not_initiated: not_initiated(&events),
+        agent_absent: events.iter().any(|event| matches!(event.fact, Fact::AgentAbsent { .. })),
     };
     let agent_connected = outcome::agent_connected(&evidence);
     let (outcome, outcome_final) = if state == State::Ended { outcome::decide(&evidence) } else { (None, false) };
@@ -77,6 +80,7 @@ pub fn fold(events: &[Event]) -> Folded {
         asks: own.asks,
         carrier_sid: primary_sid(&own, &lines),
         double_dial: lines.len() > 1,
+        given_up: events.iter().any(|event| matches!(event.fact, Fact::GivenUp { .. })),
         agent_connected,
         placed_at: earliest(own.placed_at, line.first_seen),
         ringing_at: line.ringing_at,
@@ -141,6 +145,11 @@ fn own_side(events: &BTreeSet<&Event>) -> OwnSide {
                 own.reason = Some(reason.clone());
                 own.ended_at = Some(event.at);
             }
+            Fact::GivenUp { reason } => {
+                own.end = Some(Own::GivenUp);
+                own.reason = Some(reason.clone());
+                own.ended_at = Some(event.at);
+            }
             _ => {}
         }
     }
@@ -157,6 +166,7 @@ fn weigh(fact: &Fact) -> Option<(u32, u8, State)> {
         Fact::Refused { ask, .. } => (*ask, 4, State::Ended),
         Fact::Placed { ask, .. } => (*ask, 5, State::Queued),
         Fact::Decided { .. } => (u32::MAX, 0, State::Ended),
+        Fact::GivenUp { .. } => (u32::MAX, 1, State::Ended),
         _ => return None,
     })
 }

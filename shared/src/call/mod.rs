@@ -44,6 +44,14 @@ impl State {
             Self::Ended => "ended",
         }
     }
+
+    /// Reads it back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let all =
+            [Self::Intent, Self::Placing, Self::Unknown, Self::Queued, Self::Ringing, Self::InProgress, Self::Ended];
+        all.into_iter().find(|state| state.as_str() == text)
+    }
 }
 
 /// What became of an attempt.
@@ -175,6 +183,10 @@ pub enum Fact {
     Refused { ask: u32, bad_number: bool, reason: String },
     /// No clear answer came.
     Unclear { ask: u32, reason: String },
+    /// Never found again at the carrier: we stopped looking every few minutes.
+    GivenUp { reason: String },
+    /// The agent's vendor knows of no conversation, long after the call ended.
+    AgentAbsent { reason: String },
     /// We decided that it is not placed.
     Decided { end: OwnEnd, reason: String },
     /// The carrier's word about the call.
@@ -238,6 +250,8 @@ impl Fact {
             Self::AskAgain { ask, .. } => format!("ask_again:{ask}"),
             Self::Refused { ask, .. } => format!("refused:{ask}"),
             Self::Unclear { ask, .. } => format!("unclear:{ask}"),
+            Self::GivenUp { .. } => "given_up".to_owned(),
+            Self::AgentAbsent { .. } => "agent_absent".to_owned(),
             Self::Decided { .. } => "decided".to_owned(),
             Self::Carrier { sid, status, sip_code, .. } => {
                 format!("carrier:{sid}:{status:?}:{}", sip_code.unwrap_or(0))

@@ -13,6 +13,8 @@ pub enum Own {
     },
     /// We decided against it.
     Decided(OwnEnd),
+    /// It was never found again.
+    GivenUp,
 }
 
 /// Everything that bears on the outcome.
@@ -41,6 +43,8 @@ pub struct Evidence {
     pub screened: bool,
     /// The agent's side reported an initiation failure.
     pub not_initiated: Option<InitiationFailure>,
+    /// The agent's vendor knows of no conversation, long after the call ended.
+    pub agent_absent: bool,
 }
 
 /// Whether the agent was on the line; `None` while that is not known.
@@ -55,7 +59,7 @@ pub fn agent_connected(evidence: &Evidence) -> Option<bool> {
         Some(_) => return Some(false),
         None => {}
     }
-    if evidence.own.is_some() || evidence.not_initiated.is_some() {
+    if evidence.own.is_some() || evidence.not_initiated.is_some() || evidence.agent_absent {
         return Some(false);
     }
     // Ended without ever being answered: nobody was there for the agent to talk to.
@@ -105,6 +109,7 @@ fn by_ourselves(own: Own) -> Outcome {
         Own::Decided(OwnEnd::Blocked) => Outcome::Blocked,
         Own::Decided(OwnEnd::Expired) => Outcome::Expired,
         Own::Decided(OwnEnd::Canceled) => Outcome::Canceled,
+        Own::GivenUp => Outcome::Unknown,
     }
 }
 
@@ -183,6 +188,8 @@ mod tests {
                 Evidence { not_initiated: Some(InitiationFailure::Other), ..answered() },
                 Outcome::Abandoned,
             ),
+            ("the agent's vendor knows of nothing", Evidence { agent_absent: true, ..answered() }, Outcome::Abandoned),
+            ("given up", own(Own::GivenUp), Outcome::Unknown),
             ("486", ended(C::Busy, 486, true), Outcome::Busy),
             ("600", ended(C::Failed, 600, true), Outcome::Busy),
             ("480", ended(C::NoAnswer, 480, true), Outcome::NoAnswer),

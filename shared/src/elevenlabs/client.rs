@@ -1,5 +1,5 @@
-//! ElevenLabs' API, as far as it is read: conversations, their recordings, and the state of our webhook. Nothing here
-//! has an effect, so that everything may be repeated.
+//! ElevenLabs' API, as far as it is used: conversations, their recordings, and the state of our webhook. Everything here
+//! may be repeated: doing it twice is doing it once.
 
 use std::fmt;
 use std::time::Duration;
@@ -200,6 +200,35 @@ impl Client {
             return Err(Failure::later(ASK_AGAIN, "ElevenLabs' list of webhooks has no webhooks in it"));
         };
         Ok(webhooks.iter().filter_map(Webhook::read).collect())
+    }
+
+    /// Turns the retries of a webhook on. Its other settings stay as they are.
+    ///
+    /// # Errors
+    /// When the vendor gives no clear answer, or refuses.
+    pub async fn turn_retries_on(&self, webhook: &Webhook) -> Result<(), Failure> {
+        let mut url = self.base.clone();
+        url.path_segments_mut().map_err(|()| Failure::never(BadBaseUrl.to_string()))?.extend([
+            "v1",
+            "workspace",
+            "webhooks",
+            &webhook.webhook_id,
+        ]);
+        // The vendor wants the first two whatever is changed.
+        let body = serde_json::json!({
+            "is_disabled": webhook.is_disabled,
+            "name": webhook.name.as_deref().unwrap_or("11Wire"),
+            "retry_enabled": true,
+        });
+        let request = self.http.patch(url).header("xi-api-key", self.api_key.expose_secret()).json(&body);
+        let response = request.send().await.map_err(lost)?;
+        match response.status().as_u16() {
+            200..300 => Ok(()),
+            status => Err(Failure::later(
+                ASK_AGAIN_AFTER_MENDING,
+                format!("ElevenLabs refused to change its webhook: {status}"),
+            )),
+        }
     }
 
     fn at(&self, segments: &[&str]) -> Url {

@@ -231,6 +231,17 @@ impl Store {
         Ok(row.and_then(|row| row.get(0)))
     }
 
+    /// The carrier's id of a call that is queued or rings.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn to_cancel(&self, call_id: Uuid) -> Result<Option<String>, StoreError> {
+        let sql = "select carrier_sid from calls where id = $1 and state in ('queued', 'ringing')";
+        let mut session = self.session().await?;
+        let row = session.client()?.query_typed_opt(sql, &[(&call_id, Type::UUID)]).await?;
+        Ok(row.and_then(|row| row.get(0)))
+    }
+
     /// Attempts whose time has come and whose wake-up may be lost: due for longer than `grace_secs`, oldest first.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Conversations: a transcript comes home, is tied to its call, and completes it.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use tokio_postgres::Transaction;
 use tokio_postgres::types::{Json, Type};
@@ -11,6 +11,9 @@ use super::deliveries::{self, Delivery};
 use super::{Store, StoreError, commit};
 use crate::call::{Event, Fact, InitiationFailure};
 use crate::elevenlabs::conversation::{Conversation, Status};
+
+/// How long a recording is given to be pushed.
+const AUDIO_GRACE_MINUTES: i64 = 10;
 
 /// A conversation and where it came from.
 #[derive(Debug)]
@@ -58,6 +61,11 @@ impl Store {
         let tied = tie(&tx, arrival, now).await?;
         let id = tied.as_ref().map_or(conversation.conversation_id.as_str(), |tied| tied.stored_as.as_str());
         let changed = upsert(&tx, arrival, id, tied.as_ref(), now).await?;
+        if changed {
+            let here = "update conversations set audio_at = null where conversation_id = $1 and audio_at is not null
+                        and exists (select 1 from call_recordings where conversation_id = $1)";
+            tx.execute_typed(here, &[(&id, Type::TEXT)]).await?;
+        }
         if let Some(tied) = &tied {
             adopt_recording(&tx, tied, now).await?;
             if conversation.status.is_final() {
@@ -145,8 +153,8 @@ async fn tie(tx: &Transaction<'_>, arrival: &Arrival<'_>, now: Timestamp) -> Res
 const UPSERT: &str = "
 insert into conversations (conversation_id, call_id, agent_id, campaign_id, duration_seconds, messages, created_at,
     updated_at, status, final, turns, event_timestamp, started_at, summary, successful, analysis, cost, cost_fiat,
-    latencies, termination_reason, has_audio, user_id, text_mended, raw_key, source)
-values ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    latencies, termination_reason, has_audio, user_id, text_mended, raw_key, source, audio_at)
+values ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 on conflict (conversation_id) do update set
     call_id = excluded.call_id, agent_id = excluded.agent_id, campaign_id = excluded.campaign_id,
     duration_seconds = excluded.duration_seconds, messages = excluded.messages, updated_at = excluded.updated_at,
@@ -154,7 +162,8 @@ on conflict (conversation_id) do update set
     started_at = excluded.started_at, summary = excluded.summary, successful = excluded.successful,
     analysis = excluded.analysis, cost = excluded.cost, cost_fiat = excluded.cost_fiat, latencies = excluded.latencies,
     termination_reason = excluded.termination_reason, has_audio = coalesce(excluded.has_audio, conversations.has_audio),
-    user_id = excluded.user_id, text_mended = excluded.text_mended, raw_key = excluded.raw_key, source = excluded.source
+    user_id = excluded.user_id, text_mended = excluded.text_mended, raw_key = excluded.raw_key, source = excluded.source,
+    audio_at = excluded.audio_at
 where (excluded.final, excluded.turns, excluded.event_timestamp)
     > (conversations.final, conversations.turns, conversations.event_timestamp)
 returning 1";
@@ -173,6 +182,9 @@ async fn upsert(
     let campaign = tied.map_or(conversation.campaign_id.as_deref(), |tied| tied.campaign.as_deref());
     let integer = |value: i64| i32::try_from(value).unwrap_or(i32::MAX);
     let turns = i32::try_from(conversation.turns.len()).unwrap_or(i32::MAX);
+    // A recording that is pushed comes within moments; what has not come by then is asked for.
+    let expected = conversation.status.is_final() && conversation.has_audio != Some(false);
+    let audio_at = expected.then(|| now.checked_add(AUDIO_GRACE_MINUTES.minutes()).unwrap_or(now));
     let latencies = serde_json::to_value(&conversation.latencies).unwrap_or(Value::Null);
     let written = tx
         .query_typed_opt(
@@ -202,6 +214,7 @@ async fn upsert(
                 (&conversation.text_mended, Type::BOOL),
                 (&arrival.delivery.raw_key, Type::TEXT),
                 (&arrival.source, Type::TEXT),
+                (&audio_at, Type::TIMESTAMPTZ),
             ],
         )
         .await?;
@@ -232,14 +245,21 @@ async fn complete(tx: &Transaction<'_>, arrival: &Arrival<'_>, tied: &Tied, now:
             recording = case
                 when recording = 'stored' or exists (select 1 from call_recordings where conversation_id = $2) then 'stored'
                 when $3 then 'absent' else recording end,
-            absent_because = case when $3 and recording = 'expected' then 'the conversation has no audio'
-                else absent_because end,
+            recording_absent_because = case when $3 and recording = 'expected' then 'the conversation has no audio'
+                else recording_absent_because end,
+            healed_at = case when $5 then coalesce(healed_at, $4) else healed_at end,
             updated_at = $4
         where id = $1 and (transcript <> 'stored' or recording = 'expected')";
     let silent = arrival.conversation.has_audio == Some(false);
     tx.execute_typed(
         sql,
-        &[(&tied.call_id, Type::UUID), (&tied.stored_as, Type::TEXT), (&silent, Type::BOOL), (&now, Type::TIMESTAMPTZ)],
+        &[
+            (&tied.call_id, Type::UUID),
+            (&tied.stored_as, Type::TEXT),
+            (&silent, Type::BOOL),
+            (&now, Type::TIMESTAMPTZ),
+            (&(arrival.source == "api"), Type::BOOL),
+        ],
     )
     .await?;
     Ok(())

@@ -9,6 +9,8 @@ pub mod deliveries;
 pub mod intents;
 pub mod migrations;
 pub mod recordings;
+pub mod reports;
+pub mod settle;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -31,9 +31,16 @@ impl Store {
             None => by_call_id(&tx, &arrived.conversation_id).await?,
         };
         upsert(&tx, arrived, tied.as_ref(), duration_secs, source, now).await?;
+        let id = tied.as_ref().map_or(arrived.conversation_id.as_str(), |tied| tied.stored_as.as_str());
+        let here = "update conversations set audio_at = null where conversation_id = $1 and audio_at is not null";
+        tx.execute_typed(here, &[(&id, Type::TEXT)]).await?;
         if let Some(tied) = &tied {
-            let sql = "update calls set recording = 'stored', updated_at = $2 where id = $1 and recording <> 'stored'";
-            tx.execute_typed(sql, &[(&tied.call_id, Type::UUID), (&now, Type::TIMESTAMPTZ)]).await?;
+            let sql = "update calls set recording = 'stored', updated_at = $2,
+                           healed_at = case when $3 then coalesce(healed_at, $2) else healed_at end
+                       where id = $1 and recording <> 'stored'";
+            let healed = source == "api";
+            tx.execute_typed(sql, &[(&tied.call_id, Type::UUID), (&now, Type::TIMESTAMPTZ), (&healed, Type::BOOL)])
+                .await?;
         }
         commit(tx).await?;
         Ok(tied.map(|tied| tied.call_id))

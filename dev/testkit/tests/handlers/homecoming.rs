@@ -101,7 +101,7 @@ async fn a_conversation_without_audio_waits_for_none() {
     let mut silent = transcription("conv_1", &call_id.to_string());
     silent["data"]["has_audio"] = json!(false);
     deliver(&world, &silent).await;
-    let sql = "select count(*) from calls where recording = 'absent' and absent_because like '%no audio%'";
+    let sql = "select count(*) from calls where recording = 'absent' and recording_absent_because like '%no audio%'";
     assert_eq!(world.database.count(sql).await, 1);
 }
 

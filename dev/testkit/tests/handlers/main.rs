@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
     reason = "a test ends at the first thing that is not as it should be, and draws its names by chance"
 )]
@@ -10,5 +11,6 @@ mod asking;
 mod calls;
 mod homecoming;
 mod placing;
+mod settling;
 mod webhooks;
 mod wellbeing;

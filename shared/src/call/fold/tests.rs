@@ -122,13 +122,26 @@ fn our_own_decision_ends_an_attempt_that_was_not_placed() {
     assert_eq!(call.ended_at, Some(at(9)));
 }
 
+#[test]
+fn a_call_that_was_given_up_comes_back_when_the_carrier_is_heard() {
+    let mut events = vec![
+        Event::new(Fact::Claimed { ask: 1 }, at(0)),
+        Event::new(Fact::Unclear { ask: 1, reason: "no answer".into() }, at(15)),
+        Event::new(Fact::GivenUp { reason: "not in the carrier's list".into() }, at(9000)),
+    ];
+    let call = fold(&events);
+    assert_eq!((call.state, call.outcome, call.outcome_final), (State::Ended, Some(Outcome::Unknown), true));
+    events.push(carrier("s1", CarrierStatus::Queued, 9100));
+    assert_eq!(fold(&events).state, State::Queued);
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     use CarrierStatus::{Busy, Canceled, Completed, Failed, InProgress, NoAnswer, Queued, Ringing};
     let sid = prop_oneof!["s1", "s2"];
     let status = prop::sample::select(vec![Queued, Ringing, InProgress, Completed, Busy, NoAnswer, Canceled, Failed]);
     let person = prop::sample::select(vec![AnsweredBy::Person, AnsweredBy::Machine]);
     let code = prop::option::of(prop::sample::select(vec![200_u16, 404, 486, 487, 503, 603]));
-    let fact = (0..11_u8, sid, status, person, code, 1..3_u32, any::<bool>(), any::<bool>()).prop_map(
+    let fact = (0..13_u8, sid, status, person, code, 1..3_u32, any::<bool>(), any::<bool>()).prop_map(
         |(kind, sid, status, answered_by, sip_code, ask, yes, also)| match kind {
             0 => Fact::Claimed { ask },
             1 => Fact::Placed { ask, sid },
@@ -140,6 +153,8 @@ fn any_event() -> impl Strategy<Value = Event> {
             7 => Fact::AgentLeg { sid, status, sip_code, duration_secs: None },
             8 => Fact::Conversed { conversation_id: "c".into(), voicemail: yes, screened: also, duration_secs: ask },
             9 => Fact::NotInitiated { conversation_id: "c".into(), failure: InitiationFailure::Busy, sip_code },
+            10 => Fact::GivenUp { reason: "r".into() },
+            11 => Fact::AgentAbsent { reason: "r".into() },
             _ => Fact::Carrier { sid, status, sip_code, duration_secs: Some(ask) },
         },
     );

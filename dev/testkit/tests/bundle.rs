@@ -1,1 +1,0 @@
-//! The deployed bundle, driven over HTTP alone.

@@ -1,0 +1,73 @@
+//! Every file of `events/` through aws-lambda-rie, and a file for every function, route, queue and schedule.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::stack::{Stack, root};
+
+/// The files, by the name of their function.
+fn files() -> Vec<(String, PathBuf)> {
+    let mut files = Vec::new();
+    for folder in std::fs::read_dir(root().join("events")).unwrap().map(Result::unwrap) {
+        let function = folder.file_name().into_string().unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            files.push((function.clone(), file.unwrap().path()));
+        }
+    }
+    files.sort();
+    files
+}
+
+/// What follows a word in the lines of the template.
+fn told(word: &str) -> BTreeSet<String> {
+    let template = std::fs::read_to_string(root().join("template.yaml")).unwrap();
+    template.lines().filter_map(|line| line.trim().strip_prefix(word)).map(|rest| rest.trim().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn every_event_is_answered_as_it_says() {
+    let stack = Stack::open().await;
+    let files = files();
+    let mut arguments = vec!["dev/stack/rie.py", "--report"];
+    arguments.extend(files.iter().map(|(_, path)| path.to_str().unwrap()));
+    let run = stack.python(&arguments);
+    let text = String::from_utf8(run.stdout).unwrap();
+    let reports: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(reports.len(), files.len(), "{}", String::from_utf8_lossy(&run.stderr));
+    let mut wrong = Vec::new();
+    for report in &reports {
+        println!("{} {} ms", report["event"].as_str().unwrap(), report["millis"]);
+        if report["problems"].as_array().unwrap().iter().count() > 0 {
+            wrong.push(format!("{}: {:#}\n{}", report["event"], report["problems"], report["log"].as_str().unwrap()));
+        }
+    }
+    assert!(wrong.is_empty() && run.status.success(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_function_route_queue_and_schedule_has_an_event_that_says_what_is_expected() {
+    let mut functions = BTreeSet::new();
+    let mut routes = BTreeSet::new();
+    let mut queues = BTreeSet::new();
+    let mut schedules = BTreeSet::new();
+    for (function, path) in files() {
+        let event: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let expects = event["_expect"]["answer"].is_object();
+        assert!(expects, "{} does not say which answer it expects", path.display());
+        routes.extend(event["routeKey"].as_str().map(str::to_owned));
+        if let Some(records) = event["Records"].as_array() {
+            assert!(records.iter().all(|record| record["eventSource"] == "aws:sqs"), "{}", path.display());
+            queues.insert(function.clone());
+        }
+        if event["trigger"] == "schedule" {
+            schedules.insert(function.clone());
+        }
+        functions.insert(function);
+    }
+    assert_eq!(functions, told("CodeUri: functions/"));
+    assert_eq!(routes, told("RouteKey:"));
+    assert_eq!(queues.len(), told("EventSourceArn:").len(), "{queues:?}");
+    assert_eq!(schedules.len(), told("ScheduleExpression:").len(), "{schedules:?}");
+}
