@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import random
 import re
@@ -33,6 +34,8 @@ ANY = "…"
 # What happens behind a queue takes its time.
 SOON = 15.0
 AREAS = (212, 312, 415, 503, 602, 617, 702, 808)
+# One number after the other: drawn by chance, two events of a run could meet at one. Only the first is chance.
+TURNS = itertools.count(random.randrange(720))
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,9 @@ def moment(offset: str) -> datetime:
 
 
 def number(fate: str) -> str:
-    """One to call, which nobody is talking to: its last two digits choose what the simulator does with it. Without
-    them, the one of attempts that only wait: it is never called."""
-    return f"+1{random.choice(AREAS)}555{random.randint(10, 99)}{fate}" if fate else "+14155550177"
+    """One that nobody is talking to. Its last two digits choose what the simulator does when it is called."""
+    turn = next(TURNS)
+    return f"+1{AREAS[turn % len(AREAS)]}555{turn // len(AREAS) % 90 + 10}{fate or '00'}"
 
 
 def ticket(offset: str) -> str:

@@ -24,13 +24,17 @@ ENVIRONMENT = {
         "RECORDINGS_QUEUE_URL CALL_EVENTS_QUEUE_URL"
     ),
     "transcription-webhook": (
-        "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL "
-        "DEAD_LETTER_QUEUE_URL"
+        "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL TRANSCRIPTIONS_QUEUE_URL DEAD_LETTER_QUEUE_URL"
     ),
     "audio-webhook": (
         "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL RECORDINGS_QUEUE_URL DEAD_LETTER_QUEUE_URL"
     ),
     "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL",
+    "reconcile": (
+        "DATABASE_URL S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN ELEVENLABS_API_KEY "
+        "ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_MEND PUBLIC_BASE_URL CALLS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL "
+        "RECORDINGS_QUEUE_URL"
+    ),
     "api": "DATABASE_URL API_TOKENS S3_BUCKET",
     "health": (
         "DATABASE_URL API_TOKENS S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN "
@@ -77,10 +81,15 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
         | s3("recordings", "PutObject")
         | send("TranscriptionsQueue", "RecordingsQueue", "CallEventsQueue")
     ),
-    "transcription-webhook": (
-        own("TranscriptionsQueue") | s3("raw", "GetObject", "PutObject") | send("RecordingsQueue")
+    "transcription-webhook": own("TranscriptionsQueue") | s3("raw", "GetObject"),
+    "audio-webhook": (
+        own("RecordingsQueue")
+        | s3("recordings", "GetObject", "PutObject")
+        | s3("incoming", "GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload")
     ),
-    "audio-webhook": own("RecordingsQueue") | s3("recordings", "GetObject", "PutObject", "AbortMultipartUpload"),
+    "reconcile": (
+        s3("raw", "PutObject") | s3("reports", "PutObject") | send("CallsQueue", "TranscriptionsQueue", "RecordingsQueue")
+    ),
     "campaign-trigger": send("CallsQueue"),
     "api": s3("recordings", "GetObject") | s3("raw", "GetObject"),
     "health": (
@@ -210,15 +219,25 @@ def test_doors_that_answer_while_someone_waits_open_no_database(template: Templa
         assert "DATABASE_URL" not in template.functions[name].variables
 
 
-def test_schedules_exist_and_are_not_tried_again(template: Template) -> None:
-    rates = {}
+def test_schedules_exist_and_what_comes_again_soon_is_not_tried_again(template: Template) -> None:
+    rates = set()
     for name, function in template.functions.items():
         for event in function.properties.get("Events", {}).values():
             properties = event["Properties"]
-            rates[name] = properties["ScheduleExpression"]
-            assert properties["RetryPolicy"]["MaximumRetryAttempts"] == 0
+            rate = properties["ScheduleExpression"]
+            rates.add((name, rate))
+            assert (properties["RetryPolicy"]["MaximumRetryAttempts"] == 0) == rate.startswith("rate("), name
             assert "Input" in properties
-    assert rates == {"campaign-trigger": "rate(1 minute)", "health": "rate(5 minutes)"}
+    assert rates == {
+        ("campaign-trigger", "rate(1 minute)"),
+        ("health", "rate(5 minutes)"),
+        ("reconcile", "rate(5 minutes)"),
+        ("reconcile", "cron(15 0 * * ? *)"),
+    }
+
+
+def test_reconcile_ends_before_it_is_started_again(template: Template) -> None:
+    assert template.functions["reconcile"].timeout < 5 * 60
 
 
 def test_every_function_logs_json_into_a_group_whose_retention_is_a_parameter(template: Template) -> None:
