@@ -9,6 +9,7 @@ use elevenwire::store::Store;
 use elevenwire::store::calls::News;
 use jiff::Timestamp;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// What the function needs.
@@ -57,10 +58,10 @@ pub async fn take_in(app: &App, news: CallNews, now: Timestamp) -> Result<(), Fa
     match news {
         CallNews::Carrier { call_id, route, received_at, fields } => {
             let callback = Callback::from_fields(fields).map_err(|error| Failure::never(error.to_string()))?;
-            let Some(fact) = fact(route, &callback) else {
+            let fact = fact(route, &callback).unwrap_or_else(|| {
                 tracing::warn!(call.id = %call_id, route = ?route, "a word of the carrier's that is not known");
-                return Ok(());
-            };
+                not_understood(&callback)
+            });
             let at = callback.timestamp().filter(|at| *at <= received_at).unwrap_or(received_at);
             let news = News { event: Event::new(fact, at), raw: Some(json!(callback.fields())) };
             learn(app, call_id, news, now).await
@@ -132,6 +133,18 @@ pub fn fact(route: CarrierRoute, callback: &Callback) -> Option<Fact> {
             (None, None) => None,
         },
     }
+}
+
+/// Every event is kept, also one that says nothing yet: a later version may understand it.
+fn not_understood(callback: &Callback) -> Fact {
+    let mut digest = Sha256::new();
+    for (name, value) in callback.fields() {
+        digest.update(name.as_bytes());
+        digest.update([0]);
+        digest.update(value.as_bytes());
+        digest.update([0]);
+    }
+    Fact::NotUnderstood { digest: hex::encode(digest.finalize()) }
 }
 
 fn who(answered_by: callback::AnsweredBy) -> AnsweredBy {

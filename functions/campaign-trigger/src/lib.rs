@@ -53,5 +53,9 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<usize, Failure> {
         tracing::info!(call.id = %call_id, call.state = state.as_str(), "overdue");
         app.calls.send(&CallCommand::Place { call_id: *call_id }).await?;
     }
+    for call_id in app.store.not_hung_up(now, GRACE_SECS).await? {
+        tracing::info!(call.id = %call_id, "not hung up yet");
+        app.calls.send(&CallCommand::HangUp { call_id }).await?;
+    }
     Ok(overdue.len())
 }

@@ -183,6 +183,8 @@ pub enum Fact {
     Refused { ask: u32, bad_number: bool, reason: String },
     /// No clear answer came.
     Unclear { ask: u32, reason: String },
+    /// Something that this version does not understand; kept with the vendor's own words, and nothing follows from it.
+    NotUnderstood { digest: String },
     /// Never found again at the carrier: we stopped looking every few minutes.
     GivenUp { reason: String },
     /// The agent's vendor knows of no conversation, long after the call ended.
@@ -250,6 +252,7 @@ impl Fact {
             Self::AskAgain { ask, .. } => format!("ask_again:{ask}"),
             Self::Refused { ask, .. } => format!("refused:{ask}"),
             Self::Unclear { ask, .. } => format!("unclear:{ask}"),
+            Self::NotUnderstood { digest } => format!("not_understood:{digest}"),
             Self::GivenUp { .. } => "given_up".to_owned(),
             Self::AgentAbsent { .. } => "agent_absent".to_owned(),
             Self::Decided { .. } => "decided".to_owned(),

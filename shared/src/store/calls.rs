@@ -242,6 +242,19 @@ impl Store {
         Ok(row.and_then(|row| row.get(0)))
     }
 
+    /// Live calls that were to be hung up longer ago than `grace_secs`: the command was lost.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn not_hung_up(&self, now: Timestamp, grace_secs: i64) -> Result<Vec<Uuid>, StoreError> {
+        let sql = "select id from calls
+                   where hang_up_at <= $1::timestamptz - make_interval(secs => $2) and state in ('queued', 'ringing', 'in_progress')";
+        let grace = f64::from(i32::try_from(grace_secs).unwrap_or(i32::MAX));
+        let mut session = self.session().await?;
+        let rows = session.client()?.query_typed(sql, &[(&now, Type::TIMESTAMPTZ), (&grace, Type::FLOAT8)]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// Attempts whose time has come and whose wake-up may be lost: due for longer than `grace_secs`, oldest first.
     ///
     /// # Errors

@@ -156,6 +156,19 @@ async fn a_suppressed_number_is_blocked_and_the_decision_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lost_command_to_hang_up_is_sent_again() {
+    let world = World::start().await;
+    world.vendors.configure(json!({ "time_scale": 2, "talk_secs": 600, "ring_secs": [0.1, 0.2] })).unwrap();
+    let call_id = world.call("+14155550101").await;
+    world.until(call_id, |call| call["state"] == "in_progress").await;
+    assert!(world.database.store().want_hang_up(call_id, world.clock.now()).await.unwrap());
+    world.clock.advance(Duration::from_secs(30));
+    world.sweep().await;
+    let call = world.until(call_id, |call| call["duration_secs"].is_number()).await;
+    assert!(call["duration_secs"].as_i64().unwrap() < 600, "{call:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_whose_time_passed_expires() {
     let world = World::start().await;
     let call_id = world.call("+14155550101").await;

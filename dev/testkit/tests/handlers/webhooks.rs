@@ -121,6 +121,25 @@ async fn every_uncertain_form_of_signature_and_callback_is_understood() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_of_the_carrier_that_is_not_known_is_kept_once_and_changes_nothing() {
+    let world = World::start().await;
+    let call_id = world.written_down("+14155550101").await;
+    let url = format!("{}/api/webhooks/signalwire/status/{call_id}", world.url);
+    let body = "CallSid=s1&CallStatus=brand-new";
+    let key = world.vendors.config().signing_key.clone().into();
+    let signature = elevenwire::signalwire::signature::sign_form(&key, &url, body.as_bytes());
+    for _ in 0..3 {
+        let request = world.http.post(&url).header("X-SignalWire-Signature", &signature);
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(body);
+        assert_eq!(request.send().await.unwrap().status(), 204);
+    }
+    world.pump().await;
+    assert_eq!(world.view(call_id).await["state"], "intent");
+    let kept = "select count(*) from call_events where kind = 'not_understood' and raw->>'CallStatus' = 'brand-new'";
+    assert_eq!(world.database.count(kept).await, 1);
+}
+
 async fn ask(world: &World, secret: &str, body: &Value) -> (u16, Value) {
     let request = world.http.post(format!("{}/api/webhooks/elevenlabs/initiation", world.url));
     let answer = request.header("X-Elevenwire-Secret", secret).json(body).send().await.unwrap();
