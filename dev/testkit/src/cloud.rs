@@ -83,7 +83,9 @@ impl Pair {
         Self { url: make("").await, dead_url: make("-dlq").await, sqs: sqs.clone() }
     }
 
-    pub(crate) fn sqs(&self) -> &aws_sdk_sqs::Client {
+    /// The client, to receive and to delete with.
+    #[must_use]
+    pub fn sqs(&self) -> &aws_sdk_sqs::Client {
         &self.sqs
     }
 

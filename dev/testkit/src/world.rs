@@ -9,6 +9,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use axum::Router;
 use elevenwire::auth::Tokens;
 use elevenwire::queue::{CallCommand, CallNews, ConversationArrived, Queue, RecordingTask};
+use elevenwire::retry::Failure;
 use elevenwire::signalwire::space::SpaceUrl;
 use elevenwire::{elevenlabs, signalwire};
 use jiff::{SignedDuration, Timestamp};
@@ -66,6 +67,24 @@ pub(crate) struct Apps {
     pub(crate) api: Router,
 }
 
+/// The queues, by what lies in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Line {
+    /// For place-call.
+    Calls,
+    /// For call-status.
+    CallEvents,
+    /// For transcription-webhook.
+    Transcriptions,
+    /// For audio-webhook.
+    Recordings,
+}
+
+impl Line {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Calls, Self::CallEvents, Self::Transcriptions, Self::Recordings];
+}
+
 /// Everything, running.
 pub struct World {
     /// The clock.
@@ -92,12 +111,17 @@ impl std::fmt::Debug for World {
 impl World {
     /// A world with the registered agent `demo`. Calls last a fraction of a second.
     pub async fn start() -> Self {
-        Box::pin(Self::build()).await
+        let config = simulator::Config { time_scale: 200.0, calls_per_second: 1000.0, ..simulator::Config::default() };
+        Self::start_with(config).await
     }
 
-    async fn build() -> Self {
+    /// The same with vendors of the caller's making.
+    pub async fn start_with(config: simulator::Config) -> Self {
+        Box::pin(Self::build(config)).await
+    }
+
+    async fn build(config: simulator::Config) -> Self {
         let (database, cloud) = tokio::join!(Database::create(), Cloud::create());
-        let config = simulator::Config { time_scale: 200.0, calls_per_second: 1000.0, ..simulator::Config::default() };
         let vendors = Simulator::start(config).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -196,48 +220,67 @@ impl World {
 
     /// Works off what lies in the queues now, once.
     pub async fn pump(&self) {
+        for line in Line::ALL {
+            drain(self.pair(line), |batch| self.work(line, batch)).await;
+        }
+    }
+
+    /// A queue.
+    #[must_use]
+    pub fn pair(&self, line: Line) -> &Pair {
+        match line {
+            Line::Calls => &self.cloud.calls,
+            Line::CallEvents => &self.cloud.call_events,
+            Line::Transcriptions => &self.cloud.transcriptions,
+            Line::Recordings => &self.cloud.recordings,
+        }
+    }
+
+    /// Hands a batch to the worker of its queue.
+    pub async fn work(&self, line: Line, batch: SqsEvent) -> SqsBatchResponse {
         let apps = &self.apps;
         let now = || apps.clock.now();
-        drain(&self.cloud.calls, |batch| async {
-            self.cloud
-                .calls
-                .worker()
-                .each(batch, |command: CallCommand| place_call::carry_out(&apps.place, command, now(), 0.5))
-                .await
-        })
-        .await;
-        drain(&self.cloud.call_events, |batch| async {
-            self.cloud
-                .call_events
-                .worker()
-                .each(batch, |news: CallNews| call_status::take_in(&apps.status, news, now()))
-                .await
-        })
-        .await;
-        drain(&self.cloud.transcriptions, |batch| async {
-            let worker = self.cloud.transcriptions.worker();
-            let store = |arrived: ConversationArrived| async move {
-                transcription_webhook::store(&apps.transcription, &arrived, now()).await
-            };
-            worker.each(batch, store).await
-        })
-        .await;
-        drain(&self.cloud.recordings, |batch| async {
-            let worker = self.cloud.recordings.worker();
-            worker.each(batch, |task: RecordingTask| audio_webhook::bring_home(&apps.audio, task, now())).await
-        })
-        .await;
+        let worker = self.pair(line).worker();
+        match line {
+            Line::Calls => {
+                worker
+                    .each(batch, |command: CallCommand| place_call::carry_out(&apps.place, command, now(), 0.5))
+                    .await
+            }
+            Line::CallEvents => {
+                worker.each(batch, |news: CallNews| call_status::take_in(&apps.status, news, now())).await
+            }
+            Line::Transcriptions => {
+                let store = |arrived: ConversationArrived| async move {
+                    transcription_webhook::store(&apps.transcription, &arrived, now()).await
+                };
+                worker.each(batch, store).await
+            }
+            Line::Recordings => {
+                worker.each(batch, |task: RecordingTask| audio_webhook::bring_home(&apps.audio, task, now())).await
+            }
+        }
     }
 
     /// Runs the trigger's sweep.
     pub async fn sweep(&self) -> usize {
-        campaign_trigger::sweep(&self.apps.trigger, self.clock.now()).await.unwrap()
+        self.try_sweep().await.unwrap()
+    }
+
+    /// The same, where it may fail.
+    pub async fn try_sweep(&self) -> Result<usize, Failure> {
+        campaign_trigger::sweep(&self.apps.trigger, self.clock.now()).await
     }
 
     /// Runs reconcile's schedule once.
     pub async fn reconcile(&self) -> reconcile::Summary {
+        self.try_reconcile().await.unwrap()
+    }
+
+    /// The same, where it may fail.
+    pub async fn try_reconcile(&self) -> Result<reconcile::Summary, Failure> {
         let budget = reconcile::Budget::of(Duration::from_secs(20));
-        reconcile::settle(&self.apps.reconcile, self.clock.now(), budget).await.unwrap()
+        reconcile::settle(&self.apps.reconcile, self.clock.now(), budget).await
     }
 
     /// Writes the settlement report of today.
