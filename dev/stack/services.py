@@ -2,6 +2,9 @@
 
 `services`: an empty PostgreSQL and an empty local AWS in a temporary folder. `bundle`: the whole stack in .local/test.
 Both are ended by a watchdog as soon as the test runner is gone, however it went.
+
+`run -- COMMAND` becomes a command that has the services, and ends them with it. `restart` stops the PostgreSQL of the
+services and starts it again, for who has their environment.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import psutil
 import processes
 from cloud import CREDENTIALS, Cloud
 from layout import REGION, ROOT, StackError, free_port, say
-from postgres import Postgres
+from postgres import Postgres, in_folder, listens_on
 from stack import Stack
 
 AWS = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, **CREDENTIALS}
@@ -32,14 +35,26 @@ AWS = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, **CREDENTIALS}
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("services", "bundle", "watch"))
-    parser.add_argument("notes", nargs="?", help="for watch: what to end, and when (JSON)")
+    verbs = parser.add_subparsers(dest="what", required=True)
+    verbs.add_parser("services")
+    verbs.add_parser("bundle")
+    verbs.add_parser("watch").add_argument("notes", help="what to end, and when (JSON)")
+    verbs.add_parser("run").add_argument("command", nargs="+")
+    restart_verb = verbs.add_parser("restart")
+    restart_verb.add_argument("--crash", action="store_true", help="kill it instead of asking it to end")
+    restart_verb.add_argument("--away", type=float, default=0.5, help="seconds that it is away")
     arguments = parser.parse_args()
     try:
         if arguments.what == "services":
-            export(services())
+            export(services(os.getppid()))
         elif arguments.what == "bundle":
             export(bundle())
+        elif arguments.what == "run":
+            # The command takes over this process, so that the watchdog watches it.
+            environment = {**os.environ, **services(os.getpid())}
+            os.execvpe(arguments.command[0], arguments.command, environment)
+        elif arguments.what == "restart":
+            restart(arguments.crash, arguments.away)
         else:
             watch(json.loads(arguments.notes))
     except StackError as error:
@@ -57,18 +72,34 @@ def export(variables: dict[str, str]) -> None:
         output.write(text)
 
 
-def services() -> dict[str, str]:
+def services(runner: int) -> dict[str, str]:
     base = Path(tempfile.mkdtemp(prefix="elevenwire-test-")).resolve()
     database = Postgres(base / "pg", free_port(), secrets.token_hex(12), base / "postgres.log")
     cloud = Cloud(base, free_port(), base / "aws.log", keep=False)
-    start_watchdog({"kind": "services", "base": str(base), "postgres": database.port, "aws": cloud.port})
+    start_watchdog({"kind": "services", "base": str(base), "postgres": database.port, "aws": cloud.port}, runner)
     database.start()
     cloud.start()
     return {
         "TEST_DATABASE_URL": database.url(),
         "TEST_AWS_ENDPOINT_URL": cloud.endpoint,
+        "TEST_SERVICES": str(base),
         **AWS,
     }
+
+
+def restart(crash: bool, away: float) -> None:
+    """What is committed survives both ends if `synchronous_commit` is on (see SETTINGS)."""
+    base = Path(os.environ.get("TEST_SERVICES", ""))
+    port = listens_on(base / "pg")
+    if not base.is_absolute() or port is None:
+        raise StackError("no services to restart: TEST_SERVICES names none")
+    database = Postgres(base / "pg", port, "", base / "postgres.log")
+    if crash:
+        processes.kill(in_folder(base / "pg"))
+    else:
+        database.stop()
+    time.sleep(away)
+    database.start()
 
 
 def bundle() -> dict[str, str]:
@@ -86,14 +117,14 @@ def bundle() -> dict[str, str]:
     stack.reset()
     stack = Stack.open()
     # The watchdog inherits the lock and so holds it until it has stopped the stack.
-    start_watchdog({"kind": "bundle", "base": str(base)}, keep=lock.fileno())
+    start_watchdog({"kind": "bundle", "base": str(base)}, os.getppid(), keep=lock.fileno())
     stack.up()
     return {"BUNDLE_ENV": str(stack.layout.env_file), "AWS_ENDPOINT_URL": stack.cloud.endpoint, **AWS}
 
 
-def start_watchdog(notes: dict[str, object], keep: int | None = None) -> None:
+def start_watchdog(notes: dict[str, object], pid: int, keep: int | None = None) -> None:
     """Before anything is started, so that nothing can be left behind."""
-    runner = psutil.Process(os.getppid())
+    runner = psutil.Process(pid)
     notes |= {"runner": runner.pid, "created": runner.create_time()}
     command = [sys.executable, str(Path(__file__).resolve()), "watch", json.dumps(notes)]
     subprocess.Popen(

@@ -88,7 +88,9 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
         | s3("incoming", "GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload")
     ),
     "reconcile": (
-        s3("raw", "PutObject") | s3("reports", "PutObject") | send("CallsQueue", "TranscriptionsQueue", "RecordingsQueue")
+        s3("raw", "PutObject")
+        | s3("reports", "PutObject")
+        | send("CallsQueue", "TranscriptionsQueue", "RecordingsQueue")
     ),
     "campaign-trigger": send("CallsQueue"),
     "api": s3("recordings", "GetObject") | s3("raw", "GetObject"),

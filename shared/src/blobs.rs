@@ -145,18 +145,14 @@ impl Upload {
 
     async fn send(&mut self, part: Bytes) -> Result<(), BlobError> {
         let client = &self.blobs.client;
-        let id = match &self.id {
-            Some(id) => id.clone(),
-            None => {
-                let begun = client.create_multipart_upload().bucket(&self.blobs.bucket).key(&self.key);
-                let begun = begun.content_type(self.content_type).send().await.map_err(down)?;
-                let id = begun.upload_id().unwrap_or_default().to_owned();
-                self.id.insert(id).clone()
-            }
-        };
+        if self.id.is_none() {
+            let begun = client.create_multipart_upload().bucket(&self.blobs.bucket).key(&self.key);
+            let begun = begun.content_type(self.content_type).send().await.map_err(down)?;
+            self.id = begun.upload_id().map(str::to_owned);
+        }
         let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
-        let sent = client.upload_part().bucket(&self.blobs.bucket).key(&self.key).upload_id(id).part_number(number);
-        let sent = sent.body(ByteStream::from(part)).send().await.map_err(down)?;
+        let sent = client.upload_part().bucket(&self.blobs.bucket).key(&self.key).part_number(number);
+        let sent = sent.set_upload_id(self.id.clone()).body(ByteStream::from(part)).send().await.map_err(down)?;
         self.parts
             .push(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag().map(str::to_owned)).build());
         Ok(())

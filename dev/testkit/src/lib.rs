@@ -14,6 +14,7 @@
 pub mod cloud;
 pub mod database;
 pub mod doors;
+pub mod lines;
 pub mod world;
 
 pub use world::World;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use axum::Router;
 use elevenwire::auth::Tokens;
-use elevenwire::queue::{CallCommand, CallNews, ConversationArrived, Queue, RecordingTask};
+use elevenwire::queue::Queue;
 use elevenwire::retry::Failure;
 use elevenwire::signalwire::space::SpaceUrl;
 use elevenwire::{elevenlabs, signalwire};
@@ -19,7 +18,7 @@ use simulator::Simulator;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::cloud::{Cloud, Pair};
+use crate::cloud::Cloud;
 use crate::database::Database;
 use crate::doors;
 
@@ -67,24 +66,6 @@ pub(crate) struct Apps {
     pub(crate) api: Router,
 }
 
-/// The queues, by what lies in them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Line {
-    /// For place-call.
-    Calls,
-    /// For call-status.
-    CallEvents,
-    /// For transcription-webhook.
-    Transcriptions,
-    /// For audio-webhook.
-    Recordings,
-}
-
-impl Line {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Calls, Self::CallEvents, Self::Transcriptions, Self::Recordings];
-}
-
 /// Everything, running.
 pub struct World {
     /// The clock.
@@ -99,7 +80,7 @@ pub struct World {
     pub url: String,
     /// An HTTP client.
     pub http: reqwest::Client,
-    apps: Arc<Apps>,
+    pub(crate) apps: Arc<Apps>,
 }
 
 impl std::fmt::Debug for World {
@@ -218,50 +199,6 @@ impl World {
         self.until(call_id, |call| !call["settled_at"].is_null()).await
     }
 
-    /// Works off what lies in the queues now, once.
-    pub async fn pump(&self) {
-        for line in Line::ALL {
-            drain(self.pair(line), |batch| self.work(line, batch)).await;
-        }
-    }
-
-    /// A queue.
-    #[must_use]
-    pub fn pair(&self, line: Line) -> &Pair {
-        match line {
-            Line::Calls => &self.cloud.calls,
-            Line::CallEvents => &self.cloud.call_events,
-            Line::Transcriptions => &self.cloud.transcriptions,
-            Line::Recordings => &self.cloud.recordings,
-        }
-    }
-
-    /// Hands a batch to the worker of its queue.
-    pub async fn work(&self, line: Line, batch: SqsEvent) -> SqsBatchResponse {
-        let apps = &self.apps;
-        let now = || apps.clock.now();
-        let worker = self.pair(line).worker();
-        match line {
-            Line::Calls => {
-                worker
-                    .each(batch, |command: CallCommand| place_call::carry_out(&apps.place, command, now(), 0.5))
-                    .await
-            }
-            Line::CallEvents => {
-                worker.each(batch, |news: CallNews| call_status::take_in(&apps.status, news, now())).await
-            }
-            Line::Transcriptions => {
-                let store = |arrived: ConversationArrived| async move {
-                    transcription_webhook::store(&apps.transcription, &arrived, now()).await
-                };
-                worker.each(batch, store).await
-            }
-            Line::Recordings => {
-                worker.each(batch, |task: RecordingTask| audio_webhook::bring_home(&apps.audio, task, now())).await
-            }
-        }
-    }
-
     /// Runs the trigger's sweep.
     pub async fn sweep(&self) -> usize {
         self.try_sweep().await.unwrap()
@@ -302,30 +239,6 @@ impl World {
         let request =
             self.http.post(format!("{}/api/webhooks/elevenlabs", self.url)).header("ElevenLabs-Signature", signature);
         request.header("Content-Type", "application/json").body(body.to_owned()).send().await.unwrap().status().as_u16()
-    }
-}
-
-/// Receives once and hands the batch to its worker, as the event source mapping does; what did not fail is deleted.
-async fn drain<Fut: Future<Output = SqsBatchResponse>>(pair: &Pair, work: impl FnOnce(SqsEvent) -> Fut) {
-    let sqs = pair.sqs();
-    let received = sqs.receive_message().queue_url(&pair.url).max_number_of_messages(10).visibility_timeout(30);
-    let messages = received.send().await.unwrap().messages.unwrap_or_default();
-    if messages.is_empty() {
-        return;
-    }
-    let mut batch = SqsEvent::default();
-    for message in &messages {
-        let mut record = SqsMessage::default();
-        record.message_id.clone_from(&message.message_id);
-        record.receipt_handle.clone_from(&message.receipt_handle);
-        record.body.clone_from(&message.body);
-        batch.records.push(record);
-    }
-    let answer = work(batch).await;
-    let failed: Vec<&str> = answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
-    for message in messages.iter().filter(|message| !failed.contains(&message.message_id().unwrap_or_default())) {
-        let handle = message.receipt_handle().unwrap();
-        sqs.delete_message().queue_url(&pair.url).receipt_handle(handle).send().await.unwrap();
     }
 }
 

@@ -96,7 +96,7 @@ async fn read(app: &App, arrived: &ConversationArrived, body: &[u8]) -> Result<R
     if arrived.event_type == API_CONVERSATION {
         let conversation = Conversation::from_api(body).map_err(|error| never(&error))?;
         // The API's answer has no event; the end of the conversation is before that of any.
-        let ended = conversation.started_at.map_or(0, |start| start.as_second());
+        let ended = conversation.started_at.map_or(0, Timestamp::as_second);
         let event_timestamp = ended.saturating_add(conversation.duration_secs.unwrap_or(0));
         return Ok(Read { conversation, flat: false, event_timestamp, source: "api" });
     }
