@@ -128,7 +128,7 @@ async fn a_call_that_turns_up_after_it_was_given_up_is_cancelled_before_it_rings
     }
     assert_eq!(world.view(call_id).await["outcome"], "unknown");
     faults(&world, &json!([]));
-    world.clock.advance(Duration::from_mins(60));
+    world.clock.advance(Duration::from_hours(1));
     world.reconcile().await;
     let call = world.settled(call_id).await;
     assert_eq!(call["outcome"], "canceled");
