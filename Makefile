@@ -10,6 +10,9 @@ VENV := .venv
 STACK := $(VENV)/bin/python dev/stack
 # The system's programs first, so that an own cargo-nextest is preferred to none and a wheel to nothing.
 export PATH := $(PATH):$(CURDIR)/$(VENV)/bin
+# Cargo's tools that are not in a wheel; shared by all checkouts.
+TOOLS ?= $(HOME)/.cache/elevenwire-tools
+FUZZ_BUILD ?= $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/fuzz
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -18,9 +21,17 @@ FN ?=
 EVENT ?=
 URL ?=
 TYPE ?=
+QUEUE ?=
+FROM ?=
+TO ?=
+AWS_STACK ?=
+TARGET ?=
+SECONDS ?= 20
+CALLS ?= 1000
+SEED ?= 1
 ARGS ?=
 
-.PHONY: help demo up down reset status test lint fmt build deploy invoke send-webhook migrate logs psql clean
+.PHONY: help demo up down reset status test chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -43,6 +54,10 @@ status: $(VENV)/stack.ready ## what runs, and where
 test: $(VENV)/checks.ready $(VENV)/nextest.ready ## all tests; sets up what they need and stops it again
 	@$(VENV)/bin/python -m pytest -q -p no:cacheprovider dev/template_checks
 	cargo nextest run --workspace --locked $(ARGS)
+
+chaos: $(VENV)/stack.ready ## CALLS calls while everything goes wrong, held against the simulator's book: SEED=… ARGS=--drop-all-webhooks
+	@cargo build --quiet --locked -p chaos
+	exec $(VENV)/bin/python dev/stack/services.py run -- cargo run --quiet --locked -p chaos -- --calls $(CALLS) --seed $(SEED) $(ARGS)
 
 lint: $(VENV)/checks.ready ## fmt, clippy, cargo-deny, cfn-lint, sam validate, ruff
 	@cargo fmt --all --check
@@ -75,6 +90,14 @@ invoke: $(VENV)/stack.ready ## run one function with one event: FN=place-call EV
 send-webhook: ## send one signed webhook of each type: URL=… (default: the local stack), TYPE=… for one
 	@exec $(PYTHON) dev/send_webhook.py $(if $(URL),--url "$(URL)") $(if $(TYPE),--type "$(TYPE)") $(ARGS)
 
+redrive: $(VENV)/stack.ready ## send dead letters back: QUEUE=calls|call-events|transcriptions|recordings; AWS_STACK=… for one in AWS; ARGS=--dry-run
+	@: $${QUEUE:?QUEUE=calls|call-events|transcriptions|recordings is missing}
+	exec $(VENV)/bin/python dev/stack/redrive.py "$(QUEUE)" $(if $(AWS_STACK),--aws-stack "$(AWS_STACK)") $(ARGS)
+
+replay: $(VENV)/stack.ready ## send archived bodies through again: FROM=2026-11-01 TO=2026-11-02 TYPE=…; AWS_STACK=…; ARGS=--dry-run
+	@: $${FROM:?FROM=2026-11-01 is missing}
+	exec $(VENV)/bin/python dev/stack/replay.py "$(FROM)" $(TO) $(if $(TYPE),--type "$(TYPE)") $(if $(AWS_STACK),--aws-stack "$(AWS_STACK)") $(ARGS)
+
 migrate: $(VENV)/stack.ready ## run the migrations on the local stack
 	@exec $(STACK) migrate
 
@@ -83,6 +106,21 @@ logs: $(VENV)/stack.ready ## log lines of the last hour: FN=… for one function
 
 psql: $(VENV)/stack.ready ## psql on the local database
 	@exec $(STACK) psql $(ARGS)
+
+fuzz: ## fuzz the parsers, verifiers and writers of vendors' formats: TARGET=… for one, SECONDS=20 each
+	@export PATH="$(TOOLS)/bin:$$PATH" CARGO_INCREMENTAL=0
+	cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked --root "$(TOOLS)" --target-dir "$(TOOLS)/target" cargo-fuzz@0.13.2
+	cd fuzz
+	for target in $(or $(TARGET),$$(cargo fuzz list --fuzz-dir .)); do
+	  seeds=(seeds/$$target)
+	  [ $$target != payload ] || seeds=(../shared/src/elevenlabs/fixtures)
+	  [ -d "$$seeds" ] || seeds=()
+	  mkdir -p corpus/$$target
+	  echo "fuzz: $$target, $(SECONDS) s" >&2
+	  # No sanitizer: the code forbids `unsafe`, and without one the stable compiler does.
+	  cargo fuzz run --fuzz-dir . --sanitizer none --target-dir "$(FUZZ_BUILD)" $$target corpus/$$target "$${seeds[@]}" -- \
+	    -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 $(ARGS)
+	done
 
 clean: reset ## also remove .venv and what was built
 	@rm -rf $(VENV) .aws-sam

@@ -187,6 +187,7 @@ def attempt(call: dict[str, Any]) -> str:
     row = {
         "from_number": OWN_NUMBER,
         "agent": "demo",
+        "connect": "sip",
         "elevenlabs_agent_id": AGENT_ID,
         "variables": {},
         "metadata": {},

@@ -99,7 +99,9 @@ def restart(crash: bool, away: float) -> None:
     else:
         database.stop()
     time.sleep(away)
-    database.start()
+    # Its folder goes when its owner goes; then there is nothing to come back to.
+    if (base / "pg" / "PG_VERSION").exists():
+        database.start()
 
 
 def bundle() -> dict[str, str]:

@@ -11,10 +11,14 @@ from conftest import Template
 
 # What a function reads from its environment, and nothing besides. The crates have the same list in their `from_env`.
 ENVIRONMENT = {
-    "initiate-call": "DATABASE_URL API_TOKENS CALLS_QUEUE_URL CALL_TIMEOUT_SECS PUBLIC_BASE_URL",
+    "initiate-call": "DATABASE_URL API_TOKENS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS PUBLIC_BASE_URL",
     "place-call": (
         "DATABASE_URL SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN PUBLIC_BASE_URL CALLS_QUEUE_URL "
         "CALL_MAX_RETRIES CALL_RETRY_DELAY_MS DEAD_LETTER_QUEUE_URL"
+    ),
+    "place-trunk-call": (
+        "DATABASE_URL ELEVENLABS_API_KEY ELEVENLABS_API_URL TRUNK_CALLS_QUEUE_URL CALL_MAX_RETRIES CALL_RETRY_DELAY_MS "
+        "DEAD_LETTER_QUEUE_URL"
     ),
     "signalwire-webhook": "SIGNALWIRE_SIGNING_SECRET PUBLIC_BASE_URL CALL_EVENTS_QUEUE_URL ELEVENLABS_SIP_HOST",
     "personalize-call": "DATABASE_URL ELEVENLABS_INITIATION_SECRET",
@@ -29,23 +33,24 @@ ENVIRONMENT = {
     "audio-webhook": (
         "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL RECORDINGS_QUEUE_URL DEAD_LETTER_QUEUE_URL"
     ),
-    "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL",
+    "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL",
     "reconcile": (
         "DATABASE_URL S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN ELEVENLABS_API_KEY "
         "ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_MEND PUBLIC_BASE_URL CALLS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL "
         "RECORDINGS_QUEUE_URL"
     ),
-    "api": "DATABASE_URL API_TOKENS S3_BUCKET",
+    "api": "DATABASE_URL API_TOKENS",
     "health": (
         "DATABASE_URL API_TOKENS S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN "
-        "ELEVENLABS_API_KEY ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_ALLOWED_IPS CALLS_QUEUE_URL CALL_EVENTS_QUEUE_URL "
-        "TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL"
+        "ELEVENLABS_API_KEY ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_ALLOWED_IPS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL "
+        "CALL_EVENTS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL"
     ),
     "migrate": "DATABASE_URL",
 }
 
 QUEUE_URLS = {
     "CALLS_QUEUE_URL": "CallsQueue",
+    "TRUNK_CALLS_QUEUE_URL": "TrunkCallsQueue",
     "CALL_EVENTS_QUEUE_URL": "CallEventsQueue",
     "TRANSCRIPTIONS_QUEUE_URL": "TranscriptionsQueue",
     "RECORDINGS_QUEUE_URL": "RecordingsQueue",
@@ -71,8 +76,9 @@ def s3(prefix: str, *actions: str) -> set[tuple[str, str]]:
 
 
 GRANTS: dict[str, set[tuple[str, str]]] = {
-    "initiate-call": send("CallsQueue"),
+    "initiate-call": send("CallsQueue", "TrunkCallsQueue"),
     "place-call": own("CallsQueue"),
+    "place-trunk-call": own("TrunkCallsQueue"),
     "signalwire-webhook": send("CallEventsQueue"),
     "personalize-call": set(),
     "call-status": own("CallEventsQueue") | send("CallsQueue"),
@@ -92,8 +98,8 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
         | s3("reports", "PutObject")
         | send("CallsQueue", "TranscriptionsQueue", "RecordingsQueue")
     ),
-    "campaign-trigger": send("CallsQueue"),
-    "api": s3("recordings", "GetObject") | s3("raw", "GetObject"),
+    "campaign-trigger": send("CallsQueue", "TrunkCallsQueue"),
+    "api": set(),
     "health": (
         s3("health", "GetObject", "PutObject")
         | {("s3:ListBucket", "Bucket")}
@@ -209,6 +215,34 @@ def test_doors_answer_within_ten_seconds_and_have_the_processor_for_it(template:
 
 def test_place_call_outlives_its_own_http_timeout_of_15_seconds(template: Template) -> None:
     assert template.functions["place-call"].timeout >= 2 * 15
+
+
+def number_in(root: Path, file: str, pattern: str) -> int:
+    found = re.search(pattern, (root / file).read_text())
+    assert found, f"{file} has no {pattern}"
+    return int(found[1])
+
+
+def test_place_trunk_call_outlives_the_longest_ringing_and_the_answer_that_comes_after_it(
+    template: Template, root: Path
+) -> None:
+    rings = number_in(root, "functions/api/src/agents.rs", r'seconds\("ring_timeout_secs", \d+, (\d+)\)')
+    assert rings == number_in(
+        root, "functions/initiate-call/src/request.rs", r"RING_SECS: .* = \(?\d+(?:, |\.\.=)(\d+)"
+    )
+    answers = number_in(
+        root, "shared/src/elevenlabs/outbound.rs", r"ANSWER_TAKES: Duration = Duration::from_secs\((\d+)\)"
+    )
+    to_connect_and_to_write_down = 30
+    assert template.functions["place-trunk-call"].timeout >= rings + answers + to_connect_and_to_write_down
+
+
+def test_a_claim_of_place_trunk_call_lives_until_its_answer_is_written_down(root: Path) -> None:
+    answers = number_in(
+        root, "shared/src/elevenlabs/outbound.rs", r"ANSWER_TAKES: Duration = Duration::from_secs\((\d+)\)"
+    )
+    lives = number_in(root, "shared/src/store/claims.rs", r"TRUNK_ASKER_LIVES_SECS: i64 = (\d+)")
+    assert lives >= answers + 60
 
 
 def test_functions_with_a_database_can_be_put_beside_it(template: Template) -> None:

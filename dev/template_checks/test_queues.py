@@ -28,7 +28,7 @@ def test_workers_report_single_failures_and_are_bounded(template: Template) -> N
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], function.name
         assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2, function.name
     batches = {function.name: mapping["BatchSize"] for function, _, mapping in template.mappings()}
-    assert batches["place-call"] == 1
+    assert batches["place-call"] == batches["place-trunk-call"] == 1
     assert batches["call-status"] == 10
 
 

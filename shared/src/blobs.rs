@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{AggregatedBytes, ByteStream};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 
+use crate::crash::{Effect, around};
 use crate::retry::Failure;
 
 /// The bucket.
@@ -52,7 +53,7 @@ impl Blobs {
     /// When S3 did not take it.
     pub async fn put(&self, key: &str, content_type: &str, body: Bytes) -> Result<(), BlobError> {
         let put = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type);
-        put.body(ByteStream::from(body)).send().await.map(|_| ()).map_err(down)
+        around(Effect::Put, put.body(ByteStream::from(body)).send()).await.map(|_| ()).map_err(down)
     }
 
     /// Begins an object that is too large to be held in memory. Nothing is there until [`Upload::finish`].
@@ -68,8 +69,10 @@ impl Blobs {
     /// When it is not there, or S3 did not answer.
     pub async fn rename(&self, from: &str, to: &str) -> Result<(), BlobError> {
         let source = format!("{}/{from}", self.bucket);
-        self.client.copy_object().bucket(&self.bucket).key(to).copy_source(source).send().await.map_err(down)?;
-        self.client.delete_object().bucket(&self.bucket).key(from).send().await.map(|_| ()).map_err(down)
+        let copied = self.client.copy_object().bucket(&self.bucket).key(to).copy_source(source).send();
+        around(Effect::Copy, copied).await.map_err(down)?;
+        let deleted = self.client.delete_object().bucket(&self.bucket).key(from).send();
+        around(Effect::Delete, deleted).await.map(|_| ()).map_err(down)
     }
 
     /// Reads an object whole.
@@ -77,6 +80,15 @@ impl Blobs {
     /// # Errors
     /// When it is not there, or S3 did not answer.
     pub async fn get(&self, key: &str) -> Result<Bytes, BlobError> {
+        let body = self.open(key).await?.0.collect().await;
+        body.map(AggregatedBytes::into_bytes).map_err(|error| BlobError::Down(error.to_string()))
+    }
+
+    /// Opens an object that is read piece by piece, because it may be larger than the memory.
+    ///
+    /// # Errors
+    /// When it is not there, or S3 did not answer.
+    pub async fn open(&self, key: &str) -> Result<Download, BlobError> {
         let got = self.client.get_object().bucket(&self.bucket).key(key).send().await;
         let object = got.map_err(|error| match &error {
             SdkError::ServiceError(inner) if matches!(inner.err(), GetObjectError::NoSuchKey(_)) => {
@@ -84,8 +96,7 @@ impl Blobs {
             }
             _ => down(error),
         })?;
-        let body = object.body.collect().await.map_err(|error| BlobError::Down(error.to_string()))?;
-        Ok(body.into_bytes())
+        Ok(Download(object.body))
     }
 
     /// Whether the bucket answers, for health.
@@ -94,6 +105,20 @@ impl Blobs {
     /// When it does not.
     pub async fn ping(&self) -> Result<(), BlobError> {
         self.client.list_objects_v2().bucket(&self.bucket).max_keys(1).send().await.map(|_| ()).map_err(down)
+    }
+}
+
+/// An object that is being read.
+#[derive(Debug)]
+pub struct Download(ByteStream);
+
+impl Download {
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// When the answer broke off.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, BlobError> {
+        self.0.try_next().await.map_err(|error| BlobError::Down(error.to_string()))
     }
 }
 
@@ -140,19 +165,22 @@ impl Upload {
         }
         let parts = CompletedMultipartUpload::builder().set_parts(Some(self.parts)).build();
         let done = self.blobs.client.complete_multipart_upload().bucket(&self.blobs.bucket).key(&self.key);
-        done.set_upload_id(self.id).multipart_upload(parts).send().await.map(|_| ()).map_err(down)
+        let done = done.set_upload_id(self.id).multipart_upload(parts).send();
+        around(Effect::UploadEnd, done).await.map(|_| ()).map_err(down)
     }
 
     async fn send(&mut self, part: Bytes) -> Result<(), BlobError> {
         let client = &self.blobs.client;
         if self.id.is_none() {
             let begun = client.create_multipart_upload().bucket(&self.blobs.bucket).key(&self.key);
-            let begun = begun.content_type(self.content_type).send().await.map_err(down)?;
+            let begun =
+                around(Effect::UploadBegin, begun.content_type(self.content_type).send()).await.map_err(down)?;
             self.id = begun.upload_id().map(str::to_owned);
         }
         let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
         let sent = client.upload_part().bucket(&self.blobs.bucket).key(&self.key).part_number(number);
-        let sent = sent.set_upload_id(self.id.clone()).body(ByteStream::from(part)).send().await.map_err(down)?;
+        let sent = sent.set_upload_id(self.id.clone()).body(ByteStream::from(part)).send();
+        let sent = around(Effect::Part, sent).await.map_err(down)?;
         self.parts
             .push(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag().map(str::to_owned)).build());
         Ok(())

@@ -9,6 +9,7 @@ pub mod aws;
 pub mod blobs;
 pub mod call;
 pub mod config;
+pub mod crash;
 pub mod elevenlabs;
 pub mod guard;
 pub mod http;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::call;
+use crate::crash::{Effect, around};
 use crate::retry::{Failure, Retry};
 
 /// Event type of a conversation that reconcile fetched: its raw body is the API's answer.
@@ -165,8 +166,8 @@ impl Queue {
     /// When the queue did not take it.
     pub async fn send(&self, message: &impl Serialize) -> Result<(), QueueDown> {
         let body = serde_json::to_string(message).map_err(|error| QueueDown(error.to_string()))?;
-        let sent = self.client.send_message().queue_url(&self.url).message_body(body).send().await;
-        sent.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
+        let sent = self.client.send_message().queue_url(&self.url).message_body(body).send();
+        around(Effect::Send, sent).await.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
     }
 
     /// Number of messages that wait, for health.
@@ -185,7 +186,8 @@ impl Queue {
         // 12 hours is the most that a message may stay hidden.
         let seconds = i32::try_from(delay.as_secs().clamp(1, 43_200)).unwrap_or(43_200);
         let asked = self.client.change_message_visibility().queue_url(&self.url).receipt_handle(receipt);
-        asked.visibility_timeout(seconds).send().await.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
+        let asked = asked.visibility_timeout(seconds).send();
+        around(Effect::Postpone, asked).await.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
     }
 
     /// Puts a message aside with its reason.
@@ -206,9 +208,8 @@ impl Queue {
             .message_body(body)
             .message_attributes("reason", text(&reason)?)
             .message_attributes("message_id", text(message.message_id.as_deref().unwrap_or("unknown"))?)
-            .send()
-            .await;
-        sent.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
+            .send();
+        around(Effect::Send, sent).await.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
     }
 }
 

@@ -81,6 +81,8 @@ pub const RETRY_TIMESTAMP: Switch = switch("retry_timestamp", &["refreshed", "or
 pub const X_CALL_ID_IN: Switch = switch("x_call_id_in", &["call_sid", "call_id", "both", "variables_only"]);
 /// Whether variables of the initiation webhook come back after the call.
 pub const INIT_VARIABLES_ECHOED: Switch = switch("init_variables_echoed", &["yes", "no"]);
+/// Whether variables of outbound-call come back, and can be searched for.
+pub const OUTBOUND_VARIABLES_ECHOED: Switch = switch("outbound_variables_echoed", &["yes", "no"]);
 /// Whether the initiation request has `call_id` and `sip_headers`.
 pub const INIT_SIP_FIELDS: Switch = switch("init_sip_fields", &["present", "absent"]);
 /// Whether a failed initiation webhook prevents the conversation.
@@ -144,6 +146,7 @@ pub const TABLE: &[Switch] = &[
     RETRY_TIMESTAMP,
     X_CALL_ID_IN,
     INIT_VARIABLES_ECHOED,
+    OUTBOUND_VARIABLES_ECHOED,
     INIT_SIP_FIELDS,
     INIT_FAILURE,
     TRANSCRIPT_FORMAT,

@@ -15,7 +15,7 @@ pub struct Pair {
     sqs: aws_sdk_sqs::Client,
 }
 
-/// The four queues and the bucket.
+/// The queues and the bucket.
 #[derive(Debug, Clone)]
 pub struct Cloud {
     /// SQS.
@@ -26,6 +26,8 @@ pub struct Cloud {
     pub bucket: String,
     /// For place-call.
     pub calls: Pair,
+    /// For place-trunk-call.
+    pub trunk_calls: Pair,
     /// For call-status.
     pub call_events: Pair,
     /// For transcription-webhook.
@@ -45,6 +47,7 @@ impl Cloud {
         s3.create_bucket().bucket(&bucket).send().await.unwrap();
         Self {
             calls: Pair::create(&sqs, &id, "calls").await,
+            trunk_calls: Pair::create(&sqs, &id, "trunk-calls").await,
             call_events: Pair::create(&sqs, &id, "call-events").await,
             transcriptions: Pair::create(&sqs, &id, "transcriptions").await,
             recordings: Pair::create(&sqs, &id, "recordings").await,
@@ -81,6 +84,12 @@ impl Pair {
             made.queue_url().unwrap().to_owned()
         };
         Self { url: make("").await, dead_url: make("-dlq").await, sqs: sqs.clone() }
+    }
+
+    /// One that is there already, by its address.
+    #[must_use]
+    pub fn at(sqs: &aws_sdk_sqs::Client, url: &str) -> Self {
+        Self { url: url.to_owned(), dead_url: format!("{url}-dlq"), sqs: sqs.clone() }
     }
 
     /// The client, to receive and to delete with.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use elevenwire::auth::Tokens;
+use elevenwire::elevenlabs::outbound::Trunk;
 use elevenwire::queue::Queue;
 use elevenwire::retry::Failure;
 use elevenwire::signalwire::space::SpaceUrl;
@@ -54,6 +55,7 @@ pub(crate) struct Apps {
     pub(crate) clock: Clock,
     pub(crate) initiate: initiate_call::App,
     pub(crate) place: place_call::App,
+    pub(crate) place_trunk: place_trunk_call::App,
     pub(crate) signalwire: signalwire_webhook::App,
     pub(crate) personalize: personalize_call::App,
     pub(crate) status: call_status::App,
@@ -98,17 +100,22 @@ impl World {
 
     /// The same with vendors of the caller's making.
     pub async fn start_with(config: simulator::Config) -> Self {
-        Box::pin(Self::build(config)).await
+        Box::pin(async { Self::build(Cloud::create().await, config, |doors| doors).await }).await
     }
 
-    async fn build(config: simulator::Config) -> Self {
-        let (database, cloud) = tokio::join!(Database::create(), Cloud::create());
+    /// The same with queues and a bucket of the caller's making, and with something of his before our doors.
+    pub async fn start_in(cloud: Cloud, config: simulator::Config, before: impl FnOnce(Router) -> Router) -> Self {
+        Box::pin(Self::build(cloud, config, before)).await
+    }
+
+    async fn build(cloud: Cloud, config: simulator::Config, before: impl FnOnce(Router) -> Router) -> Self {
+        let database = Database::create().await;
         let vendors = Simulator::start(config).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = Clock::default();
         let apps = Arc::new(apps(&clock, &database, &cloud, &vendors, &url));
-        let router = doors::router(Arc::clone(&apps));
+        let router = before(doors::router(Arc::clone(&apps)));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let world = Self { clock, database, cloud, vendors, url, http: reqwest::Client::new(), apps };
         world.introduce().await;
@@ -160,8 +167,13 @@ impl World {
 
     /// Asks for a call to a number and answers its id.
     pub async fn call(&self, to: &str) -> Uuid {
+        self.call_by("demo", to).await
+    }
+
+    /// Asks for a call of an agent to a number and answers its id.
+    pub async fn call_by(&self, agent: &str, to: &str) -> Uuid {
         let key = Uuid::new_v4().to_string();
-        let wish = json!({ "to": to, "agent": "demo", "variables": { "first_name": "Maria" } });
+        let wish = json!({ "to": to, "agent": agent, "variables": { "first_name": "Maria" } });
         let (status, body) =
             self.send(http::Method::POST, "/api/calls", Some(&wish), &[("Idempotency-Key", &key)]).await;
         assert_eq!(status, 202, "{body}");
@@ -263,6 +275,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             store: database.store(),
             tokens: tokens.clone(),
             calls: cloud.calls.queue(),
+            trunk_calls: cloud.trunk_calls.queue(),
             ring_timeout_secs: 60,
             public_base_url: url.to_owned(),
         },
@@ -270,6 +283,13 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             store: database.store(),
             carrier: carrier(),
             public_base_url: url.to_owned(),
+            max_retries: 3,
+            retry_delay: Duration::from_secs(1),
+        },
+        place_trunk: place_trunk_call::App {
+            store: database.store(),
+            trunk: Trunk::new(&vendors.url(), known.elevenlabs_api_key.clone().into()).unwrap(),
+            answer_takes: Duration::ZERO,
             max_retries: 3,
             retry_delay: Duration::from_secs(1),
         },
@@ -306,7 +326,11 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             public_base_url: url.to_owned(),
             may_mend_webhook: false,
         },
-        trigger: campaign_trigger::App { store: database.store(), calls: cloud.calls.queue() },
+        trigger: campaign_trigger::App {
+            store: database.store(),
+            calls: cloud.calls.queue(),
+            trunk_calls: cloud.trunk_calls.queue(),
+        },
         health: health::App {
             store: database.store(),
             tokens,
@@ -323,6 +347,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
 fn queues(cloud: &Cloud) -> Vec<(&'static str, Queue)> {
     vec![
         ("calls", cloud.calls.queue()),
+        ("trunk-calls", cloud.trunk_calls.queue()),
         ("call-events", cloud.call_events.queue()),
         ("transcriptions", cloud.transcriptions.queue()),
         ("recordings", cloud.recordings.queue()),

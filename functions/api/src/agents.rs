@@ -1,13 +1,24 @@
 //! `/api/agents`: who speaks, from which numbers, under which limits.
 
+use elevenwire::call::Connect;
 use elevenwire::phone::PhoneNumber;
 use elevenwire::problem::{FieldError, Problem};
-use elevenwire::store::agents::{Agent, Amd, Connect};
+
+use elevenwire::store::agents::{Agent, Amd};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-const FIELDS: [&str; 8] =
-    ["name", "elevenlabs_agent_id", "number", "caller_ids", "connect", "amd", "ring_timeout_secs", "max_duration_secs"];
+const FIELDS: [&str; 9] = [
+    "name",
+    "elevenlabs_agent_id",
+    "number",
+    "caller_ids",
+    "connect",
+    "elevenlabs_phone_number_id",
+    "amd",
+    "ring_timeout_secs",
+    "max_duration_secs",
+];
 
 /// Seconds that a call lasts at most unless the agent says otherwise: ElevenLabs' own default.
 const MAX_DURATION_SECS: u32 = 600;
@@ -24,10 +35,15 @@ pub fn parse(body: &Value, name: Option<&str>, now: Timestamp) -> Result<Agent, 
     let elevenlabs_agent_id = reader.vendor_id();
     let number = reader.sip_number();
     let caller_ids = reader.caller_ids();
-    reader.word("connect", &["sip"], "sip", "Use `sip`: the call is bridged to the agent's number over SIP.");
+    let connect = reader.connect();
+    let elevenlabs_phone_number_id = reader.phone_number_id(connect);
     let amd = reader.word("amd", &["off", "hang_up"], "off", "Use `off`, or `hang_up` to hang up on machines.");
     let ring_timeout_secs = reader.seconds("ring_timeout_secs", 5, 600);
     let max_duration_secs = reader.seconds("max_duration_secs", 10, 7200).unwrap_or(MAX_DURATION_SECS);
+    if connect == Connect::Trunk && amd == "hang_up" {
+        let mend = "Use `off`: ElevenLabs dials, so give the agent its voicemail detection tool instead.";
+        reader.wrong("amd", "cannot be had with `connect: trunk`", mend);
+    }
     if !reader.errors.is_empty() {
         return Err(Problem::fields(reader.errors));
     }
@@ -37,7 +53,8 @@ pub fn parse(body: &Value, name: Option<&str>, now: Timestamp) -> Result<Agent, 
         elevenlabs_agent_id,
         number,
         caller_ids,
-        connect: Connect::Sip,
+        connect,
+        elevenlabs_phone_number_id,
         amd,
         ring_timeout_secs,
         max_duration_secs,
@@ -106,6 +123,32 @@ impl Reader<'_> {
             self.wrong("number", "is missing or malformed", mend);
         }
         number
+    }
+
+    fn connect(&mut self) -> Connect {
+        let mend = "Use `sip` (SignalWire dials and bridges to the agent's number) or `trunk` (ElevenLabs dials through \
+                    SignalWire as its SIP trunk).";
+        Connect::parse(self.word("connect", &["sip", "trunk"], "sip", mend))
+    }
+
+    /// What ElevenLabs dials from: needed where it dials, and a mistake where it does not.
+    fn phone_number_id(&mut self, connect: Connect) -> Option<String> {
+        const FIELD: &str = "elevenlabs_phone_number_id";
+        let value = self.body.get(FIELD).filter(|value| !value.is_null());
+        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let id = value.and_then(Value::as_str).filter(|id| (1..=128).contains(&id.len()) && id.chars().all(good));
+        match (connect, value) {
+            (Connect::Sip, None) => {}
+            (Connect::Sip, Some(_)) => {
+                self.wrong(FIELD, "is for `connect: trunk` only", "Leave it out, or set `connect` to `trunk`.");
+            }
+            (Connect::Trunk, _) if id.is_none() => {
+                let mend = "Copy the id of the imported number from ElevenLabs (phnum_…): it is dialled from.";
+                self.wrong(FIELD, "is missing or malformed", mend);
+            }
+            (Connect::Trunk, _) => return id.map(str::to_owned),
+        }
+        None
     }
 
     fn caller_ids(&mut self) -> Vec<String> {
@@ -185,12 +228,34 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_named_at_once() {
-        let body = json!({"name": "a b", "caller_ids": ["123"], "amd": "maybe", "connect": "trunk", "max_duration_secs": 9, "x": 1});
+        let body = json!({"name": "a b", "caller_ids": ["123"], "amd": "maybe", "connect": "carrier pigeon", "max_duration_secs": 9, "x": 1});
         let fields: Vec<String> = parse(&body, None, at()).unwrap_err().errors.into_iter().map(|e| e.field).collect();
         for field in
             ["name", "elevenlabs_agent_id", "number", "caller_ids[0]", "amd", "connect", "max_duration_secs", "x"]
         {
             assert!(fields.contains(&field.to_owned()), "{field} in {fields:?}");
         }
+    }
+
+    #[test]
+    fn an_agent_that_elevenlabs_dials_for_needs_the_id_of_its_number_and_no_other_has_one() {
+        let with = |more: Value| {
+            let mut body = body();
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            parse(&body, None, at()).map_err(|problem| problem.errors[0].field.clone())
+        };
+        let agent = with(json!({"connect": "trunk", "elevenlabs_phone_number_id": "phnum_1"})).unwrap();
+        assert_eq!((agent.connect, agent.elevenlabs_phone_number_id.as_deref()), (Connect::Trunk, Some("phnum_1")));
+        assert_eq!(parse(&serde_json::to_value(&agent).unwrap(), None, at()).unwrap(), agent);
+        for wrong in [
+            json!({"connect": "trunk"}),
+            json!({"connect": "trunk", "elevenlabs_phone_number_id": ""}),
+            json!({"connect": "trunk", "elevenlabs_phone_number_id": 7}),
+            json!({"connect": "sip", "elevenlabs_phone_number_id": "phnum_1"}),
+        ] {
+            assert_eq!(with(wrong).unwrap_err(), "elevenlabs_phone_number_id");
+        }
+        let detects = json!({"connect": "trunk", "elevenlabs_phone_number_id": "phnum_1", "amd": "hang_up"});
+        assert_eq!(with(detects).unwrap_err(), "amd");
     }
 }

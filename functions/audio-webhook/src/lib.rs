@@ -21,6 +21,9 @@ const ABSENT_AFTER_HOURS: i64 = 1;
 /// The vendor's recordings are MP3.
 const MP3: &str = "audio/mpeg";
 
+/// How soon to ask again for a recording that was answered with something else.
+const NO_SOUND: Duration = Duration::from_mins(1);
+
 /// What the function needs.
 #[derive(Debug)]
 pub struct App {
@@ -78,14 +81,18 @@ pub async fn bring_home(app: &App, task: RecordingTask, now: Timestamp) -> Resul
     }
 }
 
-/// The object is read back first: row and object must agree on the digest.
+/// The object is read back first: row and object must agree on the digest. Piece by piece, because a replay also announces
+/// the long ones that were fetched.
 async fn check(app: &App, arrived: &RecordingArrived, now: Timestamp) -> Result<(), Failure> {
-    let object = app.blobs.get(&arrived.key).await?;
-    if hex::encode(Sha256::digest(&object)) != arrived.sha256 {
+    let mut object = app.blobs.open(&arrived.key).await?;
+    let (mut digest, mut meter) = (Sha256::new(), DurationMeter::new());
+    while let Some(chunk) = object.chunk().await? {
+        digest.update(&chunk);
+        meter.feed(&chunk);
+    }
+    if hex::encode(digest.finalize()) != arrived.sha256 {
         return Err(Failure::never("the object is not the one that was announced"));
     }
-    let mut meter = DurationMeter::new();
-    meter.feed(&object);
     let call_id = app.store.put_recording(arrived, meter.finish(), "webhook", now).await?;
     tracing::info!(call.id = call_id.map(|id| id.to_string()), bytes = arrived.bytes, "stored");
     Ok(())
@@ -101,6 +108,8 @@ async fn ask(app: &App, conversation_id: String, agent_id: Option<String>, now: 
             .await?);
     }
     match app.elevenlabs.audio(&conversation_id).await? {
+        // An answer of 200 that is no recording is an answer that was lost.
+        Some(audio) if !audio.may_be_sound() => Err(Failure::later(NO_SOUND, "the vendor's answer is no recording")),
         Some(audio) => {
             let (arrived, duration_secs) = fetch(app, conversation_id, agent_id, audio, now).await?;
             let call_id = app.store.put_recording(&arrived, duration_secs, "api", now).await?;

@@ -1,5 +1,6 @@
 //! Folds what is heard about a call into its row, and decides what is next.
 
+use elevenwire::call::fold::Folded;
 use elevenwire::call::{AnsweredBy, CarrierStatus, Event, Fact, Outcome, State};
 use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::queue::{CallCommand, CallNews, CarrierRoute, Queue};
@@ -67,13 +68,15 @@ pub async fn take_in(app: &App, news: CallNews, now: Timestamp) -> Result<(), Fa
             learn(app, call_id, news, now).await
         }
         CallNews::NotInitiated { received_at, conversation_id, agent_id: _, call_sid, failure, sip_code } => {
-            let Some(call_id) = find(app, &conversation_id, call_sid.as_deref()).await? else {
-                // Somebody called the agent's number by himself, or the number of somebody else's system.
-                tracing::info!("an initiation failure of no call of ours");
+            let fact = Fact::NotInitiated { conversation_id: conversation_id.clone(), failure, sip_code };
+            let event = Event::new(fact, received_at);
+            let learnt = app.store.not_initiated(&conversation_id, call_sid.as_deref(), event, now).await?;
+            let Some((call_id, call)) = learnt else {
+                // Of a dial whose answer is still awaited, or of a call that is none of ours.
+                tracing::info!("an initiation failure of no call that is known yet");
                 return Ok(());
             };
-            let fact = Fact::NotInitiated { conversation_id, failure, sip_code };
-            learn(app, call_id, Event::new(fact, received_at).into(), now).await
+            follow(app, call_id, &call).await
         }
     }
 }
@@ -81,6 +84,16 @@ pub async fn take_in(app: &App, news: CallNews, now: Timestamp) -> Result<(), Fa
 async fn learn(app: &App, call_id: Uuid, news: News, now: Timestamp) -> Result<(), Failure> {
     let machine = matches!(news.event.fact, Fact::Detected { answered_by: AnsweredBy::Machine, .. });
     let call = app.store.learn(call_id, &[news], now).await?;
+    follow(app, call_id, &call).await?;
+    // Detection is asked for only by agents that hang up on machines.
+    if machine && call.state != State::Ended && app.store.want_hang_up(call_id, now).await? {
+        app.calls.send(&CallCommand::HangUp { call_id }).await?;
+    }
+    Ok(())
+}
+
+/// What follows from how the call stands now.
+async fn follow(app: &App, call_id: Uuid, call: &Folded) -> Result<(), Failure> {
     tracing::info!(call.id = %call_id, call.state = call.state.as_str(), call.outcome = call.outcome.map(Outcome::as_str), "learnt");
     if call.double_dial {
         tracing::error!(call.id = %call_id, alarm = "double_dial", "the carrier made two calls of one");
@@ -89,21 +102,7 @@ async fn learn(app: &App, call_id: Uuid, news: News, now: Timestamp) -> Result<(
     if call.given_up && matches!(call.state, State::Queued | State::Ringing) {
         app.calls.send(&CallCommand::Cancel { call_id }).await?;
     }
-    // Detection is asked for only by agents that hang up on machines.
-    if machine && call.state != State::Ended && app.store.want_hang_up(call_id, now).await? {
-        app.calls.send(&CallCommand::HangUp { call_id }).await?;
-    }
     Ok(())
-}
-
-async fn find(app: &App, conversation_id: &str, call_sid: Option<&str>) -> Result<Option<Uuid>, Failure> {
-    if let Some(call_id) = app.store.call_of_conversation(conversation_id).await? {
-        return Ok(Some(call_id));
-    }
-    match call_sid {
-        Some(sid) => Ok(app.store.call_of_carrier_id(sid).await?),
-        None => Ok(None),
-    }
 }
 
 /// What a request of the carrier's says; `None` when it says nothing that is known.

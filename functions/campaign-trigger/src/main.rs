@@ -13,9 +13,11 @@ use serde_json::{Value, json};
 async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = Config::from_env(Env::of_process())?;
+    let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
     let app = App {
         store: Store::new(config.database_url),
-        calls: Queue::new(aws_sdk_sqs::Client::new(&aws::config().await), config.calls_queue_url),
+        calls: Queue::new(sqs.clone(), config.calls_queue_url),
+        trunk_calls: Queue::new(sqs, config.trunk_calls_queue_url),
     };
     let app = &app;
     lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| async move {

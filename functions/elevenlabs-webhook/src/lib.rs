@@ -194,16 +194,21 @@ async fn flat(app: &App, event: &PostCall, body: Bytes, now: Timestamp) -> Resul
 }
 
 async fn not_initiated(app: &App, body: &[u8], now: Timestamp) -> Result<(), NotTaken> {
-    let readable = InitiationFailure::parse(body).ok();
-    let Some((conversation_id, failure)) =
-        readable.and_then(|failure| Some((failure.conversation_id.clone()?, failure)))
-    else {
+    let Some(news) = news(body, now) else {
         tracing::error!("an initiation failure that can not be read was kept raw");
         return Ok(());
     };
-    let news = CallNews::NotInitiated {
-        received_at: now,
-        conversation_id,
+    queued(app.call_events.send(&news).await)
+}
+
+/// What an initiation failure tells call-status; `None` when it can not be read, or names no conversation.
+/// `dev/stack/replay.py` makes the same of the raw body.
+#[must_use]
+pub fn news(body: &[u8], received_at: Timestamp) -> Option<CallNews> {
+    let failure = InitiationFailure::parse(body).ok()?;
+    Some(CallNews::NotInitiated {
+        received_at,
+        conversation_id: failure.conversation_id?,
         agent_id: failure.agent_id,
         call_sid: failure.call_sid,
         failure: match failure.failure_reason {
@@ -212,8 +217,7 @@ async fn not_initiated(app: &App, body: &[u8], now: Timestamp) -> Result<(), Not
             FailureReason::Unknown(_) => Failed::Other,
         },
         sip_code: failure.sip_status_code,
-    };
-    queued(app.call_events.send(&news).await)
+    })
 }
 
 fn queued(sent: Result<(), elevenwire::queue::QueueDown>) -> Result<(), NotTaken> {

@@ -61,7 +61,7 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Report {
     let carrier = async { app.carrier.probe().await.map(|()| None) };
     let elevenlabs = async { app.elevenlabs.probe().await.map(|()| None) };
     let (database, bucket, carrier, elevenlabs, queues) = tokio::join!(
-        timed("database", "Check DATABASE_URL and that it can be reached, then run `make migrate`.", database),
+        timed("database", "Check DATABASE_URL and that it can be reached, then invoke the function migrate.", database),
         timed("bucket", "Check S3_BUCKET and this function's policy.", bucket),
         timed(
             "signalwire",

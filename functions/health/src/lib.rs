@@ -80,8 +80,8 @@ pub struct Config {
     pub elevenlabs_url: String,
     /// `ELEVENLABS_API_KEY`.
     pub elevenlabs_key: Secret,
-    /// The four queues, by name.
-    pub queue_urls: [(&'static str, String); 4],
+    /// The queues, by name.
+    pub queue_urls: [(&'static str, String); 5],
     /// Whether `ELEVENLABS_WEBHOOK_ALLOWED_IPS` names anybody.
     pub addresses_limited: bool,
 }
@@ -101,6 +101,7 @@ impl Config {
             env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| "https://api.elevenlabs.io".to_owned());
         let queue_urls = [
             ("calls", env.required("CALLS_QUEUE_URL")),
+            ("trunk-calls", env.required("TRUNK_CALLS_QUEUE_URL")),
             ("call-events", env.required("CALL_EVENTS_QUEUE_URL")),
             ("transcriptions", env.required("TRANSCRIPTIONS_QUEUE_URL")),
             ("recordings", env.required("RECORDINGS_QUEUE_URL")),

@@ -1,8 +1,9 @@
-//! `POST /api/calls`: a wish to call somebody is checked, written down once, and place-call is woken.
+//! `POST /api/calls`: a wish to call somebody is checked, written down once, and whoever dials is woken.
 
 mod request;
 
 use elevenwire::auth::{Caller, Scope, Tokens};
+use elevenwire::call::Connect;
 use elevenwire::config::{Env, Misconfigured};
 use elevenwire::http::{Inbound, Reply, json_object};
 use elevenwire::problem::{FieldError, Problem};
@@ -31,6 +32,8 @@ pub struct App {
     pub tokens: Tokens,
     /// place-call's queue.
     pub calls: Queue,
+    /// place-trunk-call's queue.
+    pub trunk_calls: Queue,
     /// Seconds to let ring when nobody says otherwise.
     pub ring_timeout_secs: u32,
     /// Our own address, for links.
@@ -46,6 +49,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// `CALLS_QUEUE_URL`.
     pub calls_queue_url: String,
+    /// `TRUNK_CALLS_QUEUE_URL`.
+    pub trunk_calls_queue_url: String,
     /// `CALL_TIMEOUT_SECS`.
     pub ring_timeout_secs: u32,
     /// `PUBLIC_BASE_URL`.
@@ -60,6 +65,7 @@ impl Config {
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let database_url = env.secret("DATABASE_URL");
         let calls_queue_url = env.required("CALLS_QUEUE_URL");
+        let trunk_calls_queue_url = env.required("TRUNK_CALLS_QUEUE_URL");
         let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
         let public_base_url = env.required("PUBLIC_BASE_URL").trim_end_matches('/').to_owned();
         let tokens = env.with("API_TOKENS", Tokens::parse);
@@ -67,6 +73,7 @@ impl Config {
             database_url,
             tokens,
             calls_queue_url,
+            trunk_calls_queue_url,
             ring_timeout_secs,
             public_base_url,
         }))
@@ -95,13 +102,13 @@ async fn record(app: &App, request: &Inbound, now: Timestamp, draw: [u8; 10]) ->
     let recorded = app.store.record_intent(&call, &key, &response, now).await.map_err(|error| unavailable(&error))?;
     match recorded {
         Recorded::Fresh => {
-            wake(app, call.id).await;
+            wake(app, call.id, agent.connect).await;
             tracing::info!(call.id = %call.id, campaign.id = call.campaign, "written down");
             Ok(accepted(app, call.id, &response))
         }
         Recorded::Done { call_id, response } => {
             // Its first wake-up may be what was lost.
-            wake(app, call_id).await;
+            wake(app, call_id, agent.connect).await;
             Ok(accepted(app, call_id, &response).with("Idempotency-Replayed", "true"))
         }
         Recorded::KeyReused => Err(Problem::fields(vec![FieldError::new(
@@ -167,6 +174,8 @@ fn intent(
         from,
         agent: agent.name.clone(),
         elevenlabs_agent_id: agent.elevenlabs_agent_id.clone(),
+        connect: agent.connect,
+        elevenlabs_phone_number_id: agent.elevenlabs_phone_number_id.clone(),
         campaign: wish.campaign.clone(),
         variables: wish.variables.clone(),
         metadata: wish.metadata.clone(),
@@ -206,8 +215,12 @@ fn link(app: &App, call_id: Uuid) -> String {
 }
 
 /// A lost wake-up delays a call, and loses nothing: the intent is written down, and the trigger sweeps.
-async fn wake(app: &App, call_id: Uuid) {
-    if let Err(error) = app.calls.send(&CallCommand::Place { call_id }).await {
+async fn wake(app: &App, call_id: Uuid, connect: Connect) {
+    let queue = match connect {
+        Connect::Sip => &app.calls,
+        Connect::Trunk => &app.trunk_calls,
+    };
+    if let Err(error) = queue.send(&CallCommand::Place { call_id }).await {
         tracing::warn!(call.id = %call_id, error = %error, "could not wake place-call; the trigger will");
     }
 }

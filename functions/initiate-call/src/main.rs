@@ -11,10 +11,12 @@ use initiate_call::{App, Config, initiate};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = Config::from_env(Env::of_process())?;
+    let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
     let app = App {
         store: Store::new(config.database_url),
         tokens: config.tokens,
-        calls: Queue::new(aws_sdk_sqs::Client::new(&aws::config().await), config.calls_queue_url),
+        calls: Queue::new(sqs.clone(), config.calls_queue_url),
+        trunk_calls: Queue::new(sqs, config.trunk_calls_queue_url),
         ring_timeout_secs: config.ring_timeout_secs,
         public_base_url: config.public_base_url,
     };

@@ -1,11 +1,12 @@
-//! The one function that commands the carrier: it places claimed attempts, and hangs calls up.
+//! The one function that commands the carrier: it places claimed attempts, and hangs calls up. What ElevenLabs dials is
+//! place-trunk-call's.
 //!
 //! No place-call API is idempotent. So an attempt is claimed in the database before the carrier is asked, a question
 //! that got no clear answer is never asked again, and only the carrier's own word that nothing happened allows another.
 
 use std::time::Duration;
 
-use elevenwire::call::Fact;
+use elevenwire::call::{Connect, Fact};
 use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::phone::{NotANumber, PhoneNumber};
 use elevenwire::queue::CallCommand;
@@ -16,14 +17,11 @@ use elevenwire::signalwire::reason::Class;
 use elevenwire::signalwire::space::SpaceUrl;
 use elevenwire::store::Store;
 use elevenwire::store::agents::Amd;
-use elevenwire::store::claims::{Claim, Order};
+use elevenwire::store::claims::{LONGEST_DELAY, Order};
 use elevenwire::ticket::Ticket;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
-
-/// Longest wait between two questions: longer waits than a minute are the trigger's.
-const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 /// The carrier may keep a call in its queue for hours; after this long the answer document connects nobody.
 const TICKET_SECS: i64 = 4 * 3600;
@@ -108,28 +106,10 @@ pub async fn carry_out(app: &App, command: CallCommand, now: Timestamp, jitter: 
 }
 
 async fn place(app: &App, call_id: Uuid, now: Timestamp, jitter: f64) -> Result<(), Failure> {
-    match app.store.claim(call_id, now).await? {
-        Claim::Fresh(order) => ask(app, &order, now, jitter).await,
-        Claim::Wait { until, because } => wait(now, until, because),
-        Claim::Busy { until } => wait(now, until, "the number is busy with another call"),
-        Claim::Ended(end) => {
-            tracing::info!(call.id = %call_id, call.end = ?end, "not placed");
-            Ok(())
-        }
-        Claim::Done(state) => {
-            tracing::info!(call.id = %call_id, call.state = state.as_str(), "was placed before");
-            Ok(())
-        }
+    match app.store.claim(call_id, Connect::Sip, now).await?.order(call_id, now)? {
+        Some(order) => ask(app, &order, now, jitter).await,
+        None => Ok(()),
     }
-}
-
-/// A short wait is the message's; a longer one is the row's, and the trigger wakes us.
-fn wait(now: Timestamp, until: Timestamp, because: &str) -> Result<(), Failure> {
-    let delay = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-    if delay > LONGEST_DELAY {
-        return Ok(());
-    }
-    Err(Failure::later(delay.max(Duration::from_secs(1)), format!("not yet: {because}")))
 }
 
 async fn ask(app: &App, order: &Order, now: Timestamp, jitter: f64) -> Result<(), Failure> {
@@ -163,7 +143,7 @@ async fn ask(app: &App, order: &Order, now: Timestamp, jitter: f64) -> Result<()
             (Fact::AskAgain { ask, reason }, Some(delay))
         }
     };
-    tracing::info!(call.id = %order.call_id, campaign.id = order.campaign_id, call.ask = ask, answer = ?kind(&fact), "asked the carrier");
+    tracing::info!(call.id = %order.call_id, campaign.id = order.campaign_id, call.ask = ask, answer = kind(&fact), "asked the carrier");
     let due_at = again.map(|delay| now.checked_add(delay).unwrap_or(now));
     app.store.carrier_answered(order.call_id, fact, due_at, now).await?;
     match again {

@@ -1,6 +1,6 @@
 //! Calls that are not settled: what is missing, and whom to ask for it.
 
-use elevenwire::call::{AnsweredBy, CarrierStatus, Event, Fact, State};
+use elevenwire::call::{AnsweredBy, CarrierStatus, Connect, Event, Fact, State};
 use elevenwire::phone::PhoneNumber;
 use elevenwire::queue::CallCommand;
 use elevenwire::retry::Failure;
@@ -10,10 +10,10 @@ use elevenwire::store::calls::News;
 use elevenwire::store::settle::{HOLD_HOURS, LOOK_FOR_HOURS, Unsettled};
 use jiff::{Span, Timestamp, ToSpan};
 
-use crate::{App, conversations};
+use crate::{App, conversations, trunk};
 
 /// A call that ended without a word about the agent's leg: after this long without a conversation no agent was there.
-const AGENT_ABSENT_AFTER_HOURS: i64 = 1;
+pub(crate) const AGENT_ABSENT_AFTER_HOURS: i64 = 1;
 
 /// A transcript that the vendor does not have after this long does not exist.
 const TRANSCRIPT_ABSENT_AFTER_HOURS: i64 = 24;
@@ -26,6 +26,9 @@ const LATER_SECS: i64 = 300;
 pub async fn look_at(app: &App, call: &Unsettled, now: Timestamp) -> Result<(), Failure> {
     // First, so that a call whose look fails each time does not keep the others waiting.
     app.store.looked(call.call_id, next_look(call, now)).await?;
+    if call.connect == Connect::Trunk && (call.state != State::Ended || call.given_up) {
+        return Box::pin(trunk::look_at(app, call, now)).await;
+    }
     match call.state {
         State::Unknown => find(app, call, now).await,
         State::Queued | State::Ringing | State::InProgress => ask_carrier(app, call, now).await,
@@ -81,11 +84,12 @@ async fn adopt(app: &App, call: &Unsettled, record: &CallRecord, now: Timestamp)
     Ok(())
 }
 
-async fn not_found(app: &App, call: &Unsettled, now: Timestamp) -> Result<(), Failure> {
+/// Nobody lists it. After some hours it is given up.
+pub(crate) async fn not_found(app: &App, call: &Unsettled, now: Timestamp) -> Result<(), Failure> {
     let asked_at = call.claimed_at.unwrap_or(now);
     if !call.given_up && now >= after(asked_at, LOOK_FOR_HOURS.hours()) {
-        tracing::error!(call.id = %call.call_id, alarm = "given_up", "never found at the carrier; its number is on hold");
-        app.store.give_up(call, "the carrier gave no clear answer, and does not list it", now).await?;
+        tracing::error!(call.id = %call.call_id, alarm = "given_up", "never found at whoever was to dial; its number is on hold");
+        app.store.give_up(call, "whoever was to dial gave no clear answer, and does not list it", now).await?;
     }
     Ok(())
 }
@@ -98,6 +102,7 @@ async fn ask_carrier(app: &App, call: &Unsettled, now: Timestamp) -> Result<(), 
     };
     match app.carrier.fetch_call(sid).await? {
         Some(record) => {
+            let record = with_its_code(app, call, record).await?;
             let known = CarrierStatus::parse(record.status.as_str());
             if known.is_some_and(|status| moves_on(call.state, status)) {
                 app.store.heal(call.call_id, &facts(&record, now), now).await?;
@@ -106,6 +111,18 @@ async fn ask_carrier(app: &App, call: &Unsettled, now: Timestamp) -> Result<(), 
         }
         None => not_found(app, call, now).await,
     }
+}
+
+/// The carrier's resource of one call may be shorter than its place in the list: why nobody answered is worth a second look.
+async fn with_its_code(app: &App, call: &Unsettled, record: CallRecord) -> Result<CallRecord, Failure> {
+    let status = CarrierStatus::parse(record.status.as_str());
+    if record.sip_result_code.is_some() || !status.is_some_and(CarrierStatus::is_final) {
+        return Ok(record);
+    }
+    let number = |text: &str| PhoneNumber::parse(text).map_err(|error| Failure::never(error.to_string()));
+    let listed = app.carrier.list_calls(&number(&call.to)?, &number(&call.from)?).await?;
+    let fuller = listed.into_iter().find(|other| other.sid == record.sid && other.status == record.status);
+    Ok(fuller.unwrap_or(record))
 }
 
 fn moves_on(state: State, status: CarrierStatus) -> bool {
@@ -134,7 +151,9 @@ fn facts(record: &CallRecord, now: Timestamp) -> Vec<News> {
 
 /// The call is over; its conversation is not here.
 async fn bring_home(app: &App, call: &Unsettled, now: Timestamp) -> Result<(), Failure> {
-    if !call.transcript_expected || conversations::fetch_for(app, call, now).await? {
+    // Why a dial of the agents' vendor came to nothing is told by its conversation too.
+    let wanted = call.transcript_expected || !call.outcome_final;
+    if !wanted || fetch(app, call, now).await? {
         // Its recording has its own time (`conversations.audio_at`).
         return Ok(());
     }
@@ -152,7 +171,14 @@ async fn bring_home(app: &App, call: &Unsettled, now: Timestamp) -> Result<(), F
     Ok(())
 }
 
+async fn fetch(app: &App, call: &Unsettled, now: Timestamp) -> Result<bool, Failure> {
+    if call.connect == Connect::Trunk && call.conversation_id.is_none() {
+        return Box::pin(trunk::find(app, call, now)).await;
+    }
+    conversations::fetch_for(app, call, now).await
+}
+
 /// `span` after `time`; at the end of all time, `time` itself.
-fn after(time: Timestamp, span: Span) -> Timestamp {
+pub(crate) fn after(time: Timestamp, span: Span) -> Timestamp {
     time.checked_add(span).unwrap_or(time)
 }

@@ -1,5 +1,7 @@
 //! Conversations at the agents' vendor: of one call, and by list.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use elevenwire::elevenlabs::client::{Listed, Listing};
 use elevenwire::elevenlabs::conversation::Conversation;
@@ -42,14 +44,16 @@ pub async fn fetch_for(app: &App, call: &Unsettled, now: Timestamp) -> Result<bo
 async fn fetch(app: &App, conversation_id: &str, now: Timestamp) -> Result<bool, Failure> {
     let Some(id) = safe_id(conversation_id) else { return Ok(false) };
     let Some(body) = app.elevenlabs.get_conversation(id).await? else { return Ok(false) };
-    let conversation = Conversation::from_api(&body).map_err(|error| Failure::never(error.to_string()))?;
+    // An answer of 200 that is none is an answer that was lost: the next run asks again.
+    let unread = |error| Failure::later(Duration::from_mins(1), format!("the vendor's answer: {error}"));
+    let conversation = Conversation::from_api(&body).map_err(unread)?;
     if conversation.status.is_final() {
         keep(app, &conversation, body, now).await?;
     }
     Ok(true)
 }
 
-async fn keep(app: &App, conversation: &Conversation, body: Bytes, now: Timestamp) -> Result<(), Failure> {
+pub async fn keep(app: &App, conversation: &Conversation, body: Bytes, now: Timestamp) -> Result<(), Failure> {
     let digest = hex::encode(Sha256::digest(&body));
     let day = conversation.started_at.unwrap_or(now).to_zoned(TimeZone::UTC).strftime("%Y/%m/%d").to_string();
     let raw_key = format!("raw/{API_CONVERSATION}/{day}/{}-{digest}.json", conversation.conversation_id);

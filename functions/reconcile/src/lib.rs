@@ -7,6 +7,7 @@ mod calls;
 mod conversations;
 mod report;
 mod selfcare;
+mod trunk;
 
 use std::time::Duration;
 

@@ -88,6 +88,7 @@ pub async fn receive(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     };
     tracing::info!(call.id = %call_id, route = ?route, "the carrier calls");
     match route {
+        CarrierRoute::Fallback if after_the_agent(&callback) => agent_left(app, call_id, callback, now).await,
         CarrierRoute::Voice | CarrierRoute::Fallback => answer(app, request, call_id, route, &callback, now).await,
         CarrierRoute::Action => agent_left(app, call_id, callback, now).await,
         CarrierRoute::Status => status(app, call_id, callback, now).await,
@@ -152,6 +153,13 @@ fn bridge(app: &App, call_id: Uuid, ticket: &Ticket, callback: &Callback) -> Opt
             None
         }
     }
+}
+
+/// Whether the fallback is asked in place of our answer to the end of the agent's leg: the callee must not meet the agent a
+/// second time.
+fn after_the_agent(callback: &Callback) -> bool {
+    let failed = callback.fields().get("ErrorUrl").map_or("", String::as_str);
+    callback.dial_call_status().is_some() || failed.contains("/api/webhooks/signalwire/action/")
 }
 
 /// The agent's leg ended: the call ends with it. Whoever was left alone hears why.

@@ -114,7 +114,9 @@ async fn read(app: &App, arrived: &ConversationArrived, body: &[u8]) -> Result<R
 async fn fetch(app: &App, conversation_id: &str) -> Result<Conversation, Unusable> {
     let fetched = app.elevenlabs.get_conversation(conversation_id).await.map_err(Unusable::Later)?;
     let body = fetched.ok_or_else(|| Unusable::Never("the vendor has no such conversation".to_owned()))?;
-    let conversation = Conversation::from_api(&body).map_err(|error| Unusable::Never(error.to_string()))?;
+    // An answer of 200 that is none is an answer that was lost.
+    let unread = |error| Unusable::Later(Failure::later(UNFINISHED, format!("the vendor's answer: {error}")));
+    let conversation = Conversation::from_api(&body).map_err(unread)?;
     if conversation.status.is_final() {
         Ok(conversation)
     } else {

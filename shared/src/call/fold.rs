@@ -1,9 +1,12 @@
 //! What a set of events makes of a call. Pure, total, and the same for any order and any doubling of the events.
 
+mod origination;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use self::origination::Origination;
 use super::outcome::{self, Evidence, Own};
 use super::{AnsweredBy, CarrierStatus, Event, Fact, Outcome, State};
 
@@ -52,45 +55,62 @@ pub fn fold(events: &[Event]) -> Folded {
     let own = own_side(&events);
     let lines = by_sid(&events);
     let conversation = conversed(&events);
-    let carrier_state = carrier_state(&lines, conversation.is_some());
+    let dial = Origination::read(&events);
+    let carrier_state = if lines.is_empty() { dial.state() } else { None };
+    let carrier_state = carrier_state.or_else(|| by_lines(&lines, conversation.is_some()));
     let state = carrier_state.unwrap_or(own.state);
 
     let line = Line::merge(lines.values());
     let evidence = Evidence {
         own: carrier_state.is_none().then_some(own.end).flatten(),
-        status: line.last_status,
-        sip_code: line.sip_code,
-        rang: line.ringing_at.is_some(),
-        picked_up: line.answered_at.is_some(),
-        machine: line.answered_by == Some(AnsweredBy::Machine),
-        agent_leg: line.agent_leg,
-        conversed: conversation.is_some(),
-        voicemail: conversation.as_ref().is_some_and(|found| found.voicemail),
-        screened: conversation.as_ref().is_some_and(|found| found.screened),
-        not_initiated: not_initiated(&events),
-        agent_absent: events.iter().any(|event| matches!(event.fact, Fact::AgentAbsent { .. })),
+        ..evidence(&events, &line, &dial, conversation.as_ref())
     };
-    let agent_connected = outcome::agent_connected(&evidence);
     let (outcome, outcome_final) = if state == State::Ended { outcome::decide(&evidence) } else { (None, false) };
+    let said = own.reason.clone().filter(|_| carrier_state.is_none());
     Folded {
         state,
         outcome,
         outcome_final,
-        reason: own.reason.clone().filter(|_| carrier_state.is_none()),
+        reason: said.or_else(|| dial.reason.filter(|_| conversation.is_none()).map(str::to_owned)),
         asks: own.asks,
-        carrier_sid: primary_sid(&own, &lines),
-        double_dial: lines.len() > 1,
+        carrier_sid: primary_sid(&own, &lines).or_else(|| dial.sip_call_id.map(str::to_owned)),
+        double_dial: lines.len() > 1 || dial.twice(),
         given_up: events.iter().any(|event| matches!(event.fact, Fact::GivenUp { .. })),
-        agent_connected,
-        placed_at: earliest(own.placed_at, line.first_seen),
+        agent_connected: outcome::agent_connected(&evidence),
+        placed_at: earliest(own.placed_at, line.first_seen).or(dial.answered_at).or(dial.ended_at),
         ringing_at: line.ringing_at,
-        answered_at: line.answered_at,
+        answered_at: line.answered_at.or(dial.answered_at),
         ended_at: (state == State::Ended)
-            .then(|| line.ended_at.or(conversation.map(|c| c.at)).or(own.ended_at))
+            .then(|| line.ended_at.or(conversation.map(|c| c.at)).or(dial.ended_at).or(own.ended_at))
             .flatten(),
-        duration_secs: line.duration_secs,
-        sip_code: line.sip_code,
+        duration_secs: line.duration_secs.or(dial.duration_secs),
+        sip_code: line.sip_code.or(dial.failed.and_then(|failed| failed.sip_code)),
         answered_by: line.answered_by,
+    }
+}
+
+/// What bears on the outcome, but for our own side.
+fn evidence(
+    events: &BTreeSet<&Event>,
+    line: &Line,
+    dial: &Origination<'_>,
+    conversation: Option<&Conversation>,
+) -> Evidence {
+    Evidence {
+        own: None,
+        status: line.last_status,
+        sip_code: line.sip_code,
+        rang: line.ringing_at.is_some(),
+        picked_up: line.picked_up() || dial.picked_up(),
+        machine: line.answered_by == Some(AnsweredBy::Machine),
+        agent_leg: line.agent_leg,
+        conversed: conversation.is_some(),
+        voicemail: conversation.is_some_and(|found| found.voicemail),
+        screened: conversation.is_some_and(|found| found.screened),
+        not_initiated: not_initiated(events),
+        agent_absent: events.iter().any(|event| matches!(event.fact, Fact::AgentAbsent { .. })),
+        agent_dialled: dial.picked_up(),
+        dial_failed: dial.failed,
     }
 }
 
@@ -160,7 +180,7 @@ fn own_side(events: &BTreeSet<&Event>) -> OwnSide {
 /// an attempt whatever was asked before.
 fn weigh(fact: &Fact) -> Option<(u32, u8, State)> {
     Some(match fact {
-        Fact::Claimed { ask } => (*ask, 1, State::Placing),
+        Fact::Claimed { ask, .. } => (*ask, 1, State::Placing),
         Fact::Unclear { ask, .. } => (*ask, 2, State::Unknown),
         Fact::AskAgain { ask, .. } => (*ask, 3, State::Intent),
         Fact::Refused { ask, .. } => (*ask, 4, State::Ended),
@@ -228,6 +248,11 @@ impl Line {
         }
     }
 
+    /// A 200 means that the call was answered, also where its documents failed and the carrier calls it failed.
+    fn picked_up(&self) -> bool {
+        self.answered_at.is_some() || self.sip_code == Some(200)
+    }
+
     fn state(&self) -> State {
         match self.last_status {
             Some(status) if status.is_final() => State::Ended,
@@ -276,7 +301,7 @@ fn better_leg(known: Option<CarrierStatus>, new: CarrierStatus) -> CarrierStatus
 }
 
 /// The state by the carrier's evidence, if there is any: live while any of its calls is live.
-fn carrier_state(lines: &BTreeMap<&str, Line>, conversed: bool) -> Option<State> {
+fn by_lines(lines: &BTreeMap<&str, Line>, conversed: bool) -> Option<State> {
     let states = lines.values().map(Line::state);
     let live = states.clone().filter(|state| *state != State::Ended).max();
     // A conversation that is over leaves nothing on the line, also when every word of the carrier's was lost. Of two

@@ -169,12 +169,49 @@ pub enum AnsweredBy {
     Machine,
 }
 
+/// Who dials, and so how the agent comes to the line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Connect {
+    /// SignalWire dials, and bridges to the agent's number over SIP.
+    #[default]
+    Sip,
+    /// ElevenLabs dials, through SignalWire as its SIP trunk.
+    Trunk,
+}
+
+impl Connect {
+    /// As it stands in the database and in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sip => "sip",
+            Self::Trunk => "trunk",
+        }
+    }
+
+    /// Reads it back.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        if text == "trunk" { Self::Trunk } else { Self::Sip }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_sip(&self) -> bool {
+        *self == Self::Sip
+    }
+}
+
 /// One thing that was learnt about an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Fact {
-    /// The attempt was claimed, for the `ask`-th question to the carrier (1, 2, …).
-    Claimed { ask: u32 },
+    /// The attempt was claimed, for the `ask`-th question to whoever dials (1, 2, …).
+    Claimed {
+        ask: u32,
+        #[serde(default, skip_serializing_if = "Connect::is_sip")]
+        connect: Connect,
+    },
     /// The carrier took it.
     Placed { ask: u32, sid: String },
     /// The carrier said that nothing happened and asks for patience: the same attempt may be asked for again.
@@ -203,6 +240,16 @@ pub enum Fact {
     Conversed { conversation_id: String, voicemail: bool, screened: bool, duration_secs: u32 },
     /// The agent's side reports that the call could not be initiated.
     NotInitiated { conversation_id: String, failure: InitiationFailure, sip_code: Option<u16> },
+    /// The agent's vendor dialled, somebody or something answered, and the agent is on the line.
+    Originated { conversation_id: Option<String>, sip_call_id: Option<String> },
+    /// The agent's vendor answers that its dial came to nothing.
+    NotOriginated {
+        conversation_id: Option<String>,
+        sip_call_id: Option<String>,
+        failure: InitiationFailure,
+        sip_code: Option<u16>,
+        reason: String,
+    },
 }
 
 /// How an attempt ends by our own decision, before the carrier took it.
@@ -247,7 +294,7 @@ impl Fact {
     #[must_use]
     pub fn key(&self) -> String {
         match self {
-            Self::Claimed { ask } => format!("claim:{ask}"),
+            Self::Claimed { ask, .. } => format!("claim:{ask}"),
             Self::Placed { ask, sid } => format!("placed:{ask}:{sid}"),
             Self::AskAgain { ask, .. } => format!("ask_again:{ask}"),
             Self::Refused { ask, .. } => format!("refused:{ask}"),
@@ -265,7 +312,30 @@ impl Fact {
             Self::Conversed { conversation_id, voicemail, screened, .. } => {
                 format!("conversed:{conversation_id}:{voicemail}:{screened}")
             }
-            Self::NotInitiated { conversation_id, .. } => format!("not_initiated:{conversation_id}"),
+            Self::NotInitiated { conversation_id, failure, sip_code } => {
+                format!("not_initiated:{conversation_id}:{failure:?}:{}", sip_code.unwrap_or(0))
+            }
+            Self::Originated { conversation_id, sip_call_id } => {
+                let or_none = |id: &Option<String>| id.clone().unwrap_or_default();
+                format!("originated:{}:{}", or_none(conversation_id), or_none(sip_call_id))
+            }
+            Self::NotOriginated { conversation_id, .. } => {
+                format!("not_originated:{}", conversation_id.as_deref().unwrap_or_default())
+            }
+        }
+    }
+
+    /// The conversation that this speaks of.
+    #[must_use]
+    pub fn conversation(&self) -> Option<&str> {
+        match self {
+            Self::Conversed { conversation_id, .. } | Self::NotInitiated { conversation_id, .. } => {
+                Some(conversation_id)
+            }
+            Self::Originated { conversation_id, .. } | Self::NotOriginated { conversation_id, .. } => {
+                conversation_id.as_deref()
+            }
+            _ => None,
         }
     }
 }

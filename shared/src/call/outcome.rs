@@ -17,6 +17,19 @@ pub enum Own {
     GivenUp,
 }
 
+/// A dial of the agents' vendor that came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DialFailed {
+    /// Nothing more is awaited that says why.
+    pub certain: bool,
+    /// Told by an event or by the conversation, not by the free text of an answer.
+    pub told: bool,
+    /// Why, in the vendor's words.
+    pub failure: InitiationFailure,
+    /// SIP status.
+    pub sip_code: Option<u16>,
+}
+
 /// Everything that bears on the outcome.
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent piece of evidence")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,6 +58,10 @@ pub struct Evidence {
     pub not_initiated: Option<InitiationFailure>,
     /// The agent's vendor knows of no conversation, long after the call ended.
     pub agent_absent: bool,
+    /// The agent's vendor dialled itself and was answered: the agent was on the line from the first moment.
+    pub agent_dialled: bool,
+    /// The agent's vendor dialled itself, and it came to nothing.
+    pub dial_failed: Option<DialFailed>,
 }
 
 /// Whether the agent was on the line; `None` while that is not known.
@@ -59,8 +76,12 @@ pub fn agent_connected(evidence: &Evidence) -> Option<bool> {
         Some(_) => return Some(false),
         None => {}
     }
-    if evidence.own.is_some() || evidence.not_initiated.is_some() || evidence.agent_absent {
+    let failed = evidence.not_initiated.is_some() || evidence.dial_failed.is_some();
+    if evidence.own.is_some() || failed || evidence.agent_absent {
         return Some(false);
+    }
+    if evidence.agent_dialled {
+        return Some(true);
     }
     // Ended without ever being answered: nobody was there for the agent to talk to.
     let unanswered = evidence.status.is_some_and(|status| status.is_final() && status != Completed);
@@ -95,6 +116,9 @@ pub fn decide(evidence: &Evidence) -> (Option<Outcome>, bool) {
             None => (None, false),
         };
     }
+    if let Some(failed) = evidence.dial_failed {
+        return (Some(never_answered(failed)), failed.certain || evidence.agent_absent);
+    }
     match (evidence.status, evidence.not_initiated) {
         (Some(status), _) => (Some(unanswered(status, evidence.sip_code, evidence.rang)), true),
         (None, Some(failure)) => (Some(not_initiated(failure)), true),
@@ -119,6 +143,17 @@ fn not_initiated(failure: InitiationFailure) -> Outcome {
         InitiationFailure::NoAnswer => Outcome::NoAnswer,
         InitiationFailure::Other => Outcome::Failed,
     }
+}
+
+/// A dial of the vendor's that nobody answered. It does not tell whether it rang; what it reports as a 603 is a person who
+/// declined, and a 5xx the trunk's own.
+fn never_answered(failed: DialFailed) -> Outcome {
+    let status = match failed.failure {
+        InitiationFailure::Busy => CarrierStatus::Busy,
+        InitiationFailure::NoAnswer => CarrierStatus::NoAnswer,
+        InitiationFailure::Other => CarrierStatus::Failed,
+    };
+    unanswered(status, failed.sip_code, true)
 }
 
 /// A call that nobody answered, by SIP status first: the carrier's words are coarser. Codes: RFC 3261, 603+ RFC 9410's
@@ -154,6 +189,11 @@ mod tests {
 
     fn answered() -> Evidence {
         Evidence { status: Some(C::Completed), sip_code: Some(200), rang: true, picked_up: true, ..Evidence::default() }
+    }
+
+    fn dial(failure: InitiationFailure, sip_code: Option<u16>) -> Evidence {
+        let failed = DialFailed { certain: true, told: true, failure, sip_code };
+        Evidence { dial_failed: Some(failed), ..Evidence::default() }
     }
 
     #[test]
@@ -225,6 +265,22 @@ mod tests {
                 "initiation failure",
                 Evidence { not_initiated: Some(InitiationFailure::Other), ..Evidence::default() },
                 Outcome::Failed,
+            ),
+            ("dialled by the vendor, busy", dial(InitiationFailure::Busy, None), Outcome::Busy),
+            ("dialled by the vendor, no answer", dial(InitiationFailure::NoAnswer, Some(487)), Outcome::NoAnswer),
+            ("dialled by the vendor, 603", dial(InitiationFailure::Other, Some(603)), Outcome::Declined),
+            ("dialled by the vendor, 607", dial(InitiationFailure::Other, Some(607)), Outcome::NetworkBlocked),
+            ("dialled by the vendor, 404", dial(InitiationFailure::Other, Some(404)), Outcome::Unreachable),
+            ("dialled by the vendor, 503", dial(InitiationFailure::Other, Some(503)), Outcome::Failed),
+            (
+                "dialled by the vendor, answered, no conversation",
+                Evidence { picked_up: true, agent_dialled: true, agent_absent: true, ..Evidence::default() },
+                Outcome::Abandoned,
+            ),
+            (
+                "dialled by the vendor, answered, not initiated",
+                Evidence { picked_up: true, agent_dialled: true, ..dial(InitiationFailure::Other, None) },
+                Outcome::Abandoned,
             ),
         ];
         for (name, evidence, outcome) in rows {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::{Response, Url};
+use reqwest::{RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::conversation::Status;
 use super::loose;
+use crate::crash::{Effect, around};
 use crate::retry::Failure;
 use crate::signalwire::reason::masked;
 use crate::signalwire::space::is_loopback;
@@ -121,12 +122,7 @@ impl Client {
     /// # Errors
     /// When it is not an address to which a key may be sent.
     pub fn new(http: reqwest::Client, base_url: &str, api_key: SecretString) -> Result<Self, BadBaseUrl> {
-        let base = Url::parse(base_url.trim().trim_end_matches('/')).map_err(|_| BadBaseUrl)?;
-        let safe = base.scheme() == "https" || base.scheme() == "http" && is_loopback(&base);
-        if !safe || base.query().is_some() || !base.username().is_empty() {
-            return Err(BadBaseUrl);
-        }
-        Ok(Self { http, base, api_key })
+        Ok(Self { http, base: base(base_url)?, api_key })
     }
 
     /// A conversation as the vendor's JSON, to be kept as it is and read by
@@ -220,8 +216,7 @@ impl Client {
             "name": webhook.name.as_deref().unwrap_or("11Wire"),
             "retry_enabled": true,
         });
-        let request = self.http.patch(url).header("xi-api-key", self.api_key.expose_secret()).json(&body);
-        let response = request.send().await.map_err(lost)?;
+        let response = self.send(self.http.patch(url).json(&body)).await?;
         match response.status().as_u16() {
             200..300 => Ok(()),
             status => Err(Failure::later(
@@ -250,11 +245,11 @@ impl Client {
 
     /// An answer that succeeded; `None` where the vendor says that it does not have this.
     async fn get(&self, url: Url, timeout: Option<Duration>) -> Result<Option<Response>, Failure> {
-        let mut request = self.http.get(url).header("xi-api-key", self.api_key.expose_secret());
+        let mut request = self.http.get(url);
         if let Some(timeout) = timeout {
             request = request.timeout(timeout);
         }
-        let mut response = request.send().await.map_err(lost)?;
+        let mut response = self.send(request).await?;
         if response.status().is_success() {
             return Ok(Some(response));
         }
@@ -263,9 +258,22 @@ impl Client {
         let body = wire::read(&mut response, LARGEST_ERROR).await.unwrap_or_default();
         refused(status, retry_after, &body)
     }
+
+    /// Every request goes through here.
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let request = request.header("xi-api-key", self.api_key.expose_secret());
+        around(Effect::Http, request.send()).await.map_err(lost)
+    }
 }
 
 impl Audio {
+    /// Whether the answer can be a recording: a page or a text of somebody in between is none.
+    #[must_use]
+    pub fn may_be_sound(&self) -> bool {
+        let kind = self.content_type.as_deref().unwrap_or("audio/").trim().to_ascii_lowercase();
+        kind.starts_with("audio/") || kind.starts_with("application/octet-stream")
+    }
+
     /// The next piece; `None` at the end.
     ///
     /// # Errors
@@ -339,6 +347,16 @@ fn refused<T>(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result
         408 | 409 | 425 | 429 | 500.. => Failure::later(retry_after.unwrap_or(ASK_AGAIN), reason),
         _ => Failure::never(reason),
     })
+}
+
+/// An address to which a key may be sent.
+pub(super) fn base(url: &str) -> Result<Url, BadBaseUrl> {
+    let base = Url::parse(url.trim().trim_end_matches('/')).map_err(|_| BadBaseUrl)?;
+    let safe = base.scheme() == "https" || base.scheme() == "http" && is_loopback(&base);
+    if !safe || base.query().is_some() || !base.username().is_empty() {
+        return Err(BadBaseUrl);
+    }
+    Ok(base)
 }
 
 async fn body(mut response: Response) -> Result<Bytes, Failure> {

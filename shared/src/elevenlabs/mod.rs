@@ -11,6 +11,7 @@ mod flat;
 pub mod hints;
 pub mod initiation;
 mod loose;
+pub mod outbound;
 mod screening;
 pub mod signature;
 pub mod text;

@@ -16,6 +16,7 @@ use super::reason::{masked, refusal};
 use super::record::{CallRecord, CarrierError};
 use super::space::SpaceUrl;
 use super::wire;
+use crate::crash::{Effect, around};
 use crate::phone::PhoneNumber;
 use crate::retry::Failure;
 
@@ -187,10 +188,14 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
         let request = request.basic_auth(&self.project_id, Some(self.token.expose_secret()));
-        let mut response = request.header(reqwest::header::ACCEPT, "application/json").send().await?;
-        let retry_after = wire::retry_after(response.headers());
-        let body = wire::read(&mut response, LARGEST_BODY).await;
-        Ok(Answer { status: response.status().as_u16(), retry_after, body })
+        let request = request.header(reqwest::header::ACCEPT, "application/json");
+        around(Effect::Http, async {
+            let mut response = request.send().await?;
+            let retry_after = wire::retry_after(response.headers());
+            let body = wire::read(&mut response, LARGEST_BODY).await;
+            Ok(Answer { status: response.status().as_u16(), retry_after, body })
+        })
+        .await
     }
 
     async fn ask(&self, request: RequestBuilder) -> Result<Answer, Failure> {

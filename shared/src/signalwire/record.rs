@@ -90,13 +90,20 @@ impl CarrierError {
             Value::String(message) => Some(message.clone()),
             error => ["message", "detail", "error", "title"].iter().find_map(|name| text(&error[*name])),
         };
-        Self { code: text(&error["code"]).and_then(|code| code.parse().ok()), message }
+        let code = text(&error["code"]).or_else(|| leading_code(message.as_deref()?));
+        Self { code: code.and_then(|code| code.parse().ok()), message }
     }
 
     /// Whether it has a code of the carrier's own numbering. Proxies answer with JSON too, but with HTTP or gRPC codes.
     pub(super) fn is_the_carriers_own(&self) -> bool {
         self.code.is_some_and(|code| code >= 1000)
     }
+}
+
+/// The code in `21217: Phone number does not appear to be valid`: one of the shapes is a plain text.
+fn leading_code(message: &str) -> Option<String> {
+    let (code, _) = message.split_once(':')?;
+    ((4..=5).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())).then(|| code.to_owned())
 }
 
 fn text(value: &Value) -> Option<String> {
@@ -154,6 +161,8 @@ mod tests {
             (r#"{"errors":[{"code":"30010","message":"Max price"}]}"#, Some(30010), Some("Max price")),
             (r#"{"errors":[{"detail":"d","status":"422","title":"t","code":"12"}]}"#, Some(12), Some("d")),
             (r#"{"errors":["text"]}"#, None, Some("text")),
+            (r#"{"errors":["21217: not valid"]}"#, Some(21217), Some("21217: not valid")),
+            (r#"{"errors":["5: not valid"]}"#, None, Some("5: not valid")),
             (r#"{"error":"Unauthorized"}"#, None, Some("Unauthorized")),
             (r#"{"errors":[{"type":"validation_error","code":"not_routable","message":"m"}]}"#, None, Some("m")),
             (r#"{"errors":[]}"#, None, None),

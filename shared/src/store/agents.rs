@@ -6,14 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::{Store, StoreError};
-
-/// How the agent comes to the line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Connect {
-    /// SignalWire dials, and bridges to the agent's number over SIP.
-    Sip,
-}
+use crate::call::Connect;
 
 /// What answering machine detection is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +29,10 @@ pub struct Agent {
     pub number: String,
     /// Numbers that it may call from.
     pub caller_ids: Vec<String>,
-    /// How it comes to the line.
+    /// Who dials, and so how it comes to the line.
     pub connect: Connect,
+    /// ElevenLabs' id of the number, which it needs to dial from it.
+    pub elevenlabs_phone_number_id: Option<String>,
     /// Answering machine detection.
     pub amd: Amd,
     /// Seconds that it lets ring; the deployment's default when not set.
@@ -51,7 +46,8 @@ pub struct Agent {
 }
 
 const COLUMNS: &str =
-    "name, elevenlabs_agent_id, number, caller_ids, amd, ring_timeout_secs, max_duration_secs, created_at, updated_at";
+    "name, elevenlabs_agent_id, number, caller_ids, amd, ring_timeout_secs, max_duration_secs, created_at,
+    updated_at, connect, elevenlabs_phone_number_id";
 
 fn agent(row: &Row) -> Agent {
     Agent {
@@ -59,7 +55,8 @@ fn agent(row: &Row) -> Agent {
         elevenlabs_agent_id: row.get(1),
         number: row.get(2),
         caller_ids: row.get(3),
-        connect: Connect::Sip,
+        connect: Connect::parse(row.get(9)),
+        elevenlabs_phone_number_id: row.get(10),
         amd: if row.get::<_, &str>(4) == "hang_up" { Amd::HangUp } else { Amd::Off },
         ring_timeout_secs: row.get::<_, Option<i32>>(5).and_then(|seconds| seconds.try_into().ok()),
         max_duration_secs: row.get::<_, i32>(6).try_into().unwrap_or(0),
@@ -110,13 +107,14 @@ impl Store {
         let on_conflict = if replace {
             "on conflict (name) do update set elevenlabs_agent_id = excluded.elevenlabs_agent_id, number = excluded.number,
                 caller_ids = excluded.caller_ids, amd = excluded.amd, ring_timeout_secs = excluded.ring_timeout_secs,
-                max_duration_secs = excluded.max_duration_secs, updated_at = excluded.updated_at"
+                max_duration_secs = excluded.max_duration_secs, updated_at = excluded.updated_at,
+                connect = excluded.connect, elevenlabs_phone_number_id = excluded.elevenlabs_phone_number_id"
         } else {
             "on conflict (name) do nothing"
         };
         // A row that an update touched has a xmax: that is how an insert and an update are told apart.
         let sql = format!(
-            "insert into agents (connect, {COLUMNS}) values ('sip', $1, $2, $3, $4, $5, $6, $7, $8, $8)
+            "insert into agents ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
              {on_conflict} returning {COLUMNS}, xmax = 0"
         );
         let amd = if new.amd == Amd::HangUp { "hang_up" } else { "off" };
@@ -124,8 +122,7 @@ impl Store {
         let most = i32::try_from(new.max_duration_secs).unwrap_or(i32::MAX);
         let mut session = self.session().await?;
         let stored = session
-            .client()?
-            .query_typed_opt(
+            .write_returning(
                 &sql,
                 &[
                     (&new.name, Type::TEXT),
@@ -136,12 +133,14 @@ impl Store {
                     (&ring, Type::INT4),
                     (&most, Type::INT4),
                     (&new.updated_at, Type::TIMESTAMPTZ),
+                    (&new.connect.as_str(), Type::TEXT),
+                    (&new.elevenlabs_phone_number_id, Type::TEXT),
                 ],
             )
             .await;
-        match stored.map_err(StoreError::from) {
+        match stored {
             Ok(None) => Ok(Stored::NameTaken),
-            Ok(Some(row)) if row.get(9) => Ok(Stored::Created(Box::new(agent(&row)))),
+            Ok(Some(row)) if row.get(11) => Ok(Stored::Created(Box::new(agent(&row)))),
             Ok(Some(row)) => Ok(Stored::Replaced(Box::new(agent(&row)))),
             Err(StoreError::Refused(why)) if why.contains("agents_number_key") => Ok(Stored::NumberTaken),
             Err(error) => Err(error),

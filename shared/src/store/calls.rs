@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio_postgres::Transaction;
 use tokio_postgres::types::{Json, Type};
+use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
+use super::claims::{ASKER_LIVES_SECS, TRUNK_ASKER_LIVES_SECS};
 use super::{Store, StoreError, commit};
 use crate::call::fold::{Folded, fold};
-use crate::call::{AnsweredBy, Event, Fact, State};
+use crate::call::{AnsweredBy, Connect, Event, Fact, State};
 
 /// Something new about a call, with the vendor's own words where there are some.
 #[derive(Debug, Clone)]
@@ -121,6 +122,17 @@ pub struct Personal {
     pub variables: Value,
 }
 
+/// An attempt that waits to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overdue {
+    /// Its id.
+    pub call_id: Uuid,
+    /// An intent, or a claim whose asker died.
+    pub state: State,
+    /// Who dials it, and so which queue it is woken through.
+    pub connect: Connect,
+}
+
 /// A call as the API shows it: a JSON object, built by the database in one statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallView(pub Value);
@@ -159,42 +171,14 @@ impl Store {
             )
             select id, campaign_id, variables from found";
         let mut session = self.session().await?;
-        let row = session
-            .client()?
-            .query_typed_opt(
-                sql,
-                &[
-                    (&call_id, Type::UUID),
-                    (&agent_id, Type::TEXT),
-                    (&conversation_id, Type::TEXT),
-                    (&now, Type::TIMESTAMPTZ),
-                ],
-            )
-            .await?;
+        let values = [
+            (&call_id as _, Type::UUID),
+            (&agent_id as _, Type::TEXT),
+            (&conversation_id as _, Type::TEXT),
+            (&now as _, Type::TIMESTAMPTZ),
+        ];
+        let row = session.write_returning(sql, &values).await?;
         Ok(row.map(|row| Personal { call_id: row.get(0), campaign_id: row.get(1), variables: row.get(2) }))
-    }
-
-    /// The call that a conversation id was noted for.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn call_of_conversation(&self, conversation_id: &str) -> Result<Option<Uuid>, StoreError> {
-        let sql = "select id from calls where conversation_id = $1";
-        let mut session = self.session().await?;
-        let row = session.client()?.query_typed_opt(sql, &[(&conversation_id, Type::TEXT)]).await?;
-        Ok(row.map(|row| row.get(0)))
-    }
-
-    /// The call that an id of the carrier's, or our own id echoed as one, belongs to.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn call_of_carrier_id(&self, id: &str) -> Result<Option<Uuid>, StoreError> {
-        let ours = Uuid::parse_str(id).ok();
-        let sql = "select id from calls where id = $1 or carrier_sid = $2 order by id = $1 desc nulls last limit 1";
-        let mut session = self.session().await?;
-        let row = session.client()?.query_typed_opt(sql, &[(&ours, Type::UUID), (&id, Type::TEXT)]).await?;
-        Ok(row.map(|row| row.get(0)))
     }
 
     /// One call, with its conversation and its recording, as the API shows it.
@@ -215,8 +199,7 @@ impl Store {
         let sql = "update calls set hang_up_at = coalesce(hang_up_at, $2), updated_at = $2
                    where id = $1 and state <> 'ended'";
         let mut session = self.session().await?;
-        let changed =
-            session.client()?.execute_typed(sql, &[(&call_id, Type::UUID), (&now, Type::TIMESTAMPTZ)]).await?;
+        let changed = session.write(sql, &[(&call_id, Type::UUID), (&now, Type::TIMESTAMPTZ)]).await?;
         Ok(changed > 0)
     }
 
@@ -225,7 +208,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn to_hang_up(&self, call_id: Uuid) -> Result<Option<String>, StoreError> {
-        let sql = "select carrier_sid from calls where id = $1 and hang_up_at is not null and state <> 'ended'";
+        let sql = "select carrier_sid from calls where id = $1 and hang_up_at is not null and state <> 'ended' and connect = 'sip'";
         let mut session = self.session().await?;
         let row = session.client()?.query_typed_opt(sql, &[(&call_id, Type::UUID)]).await?;
         Ok(row.and_then(|row| row.get(0)))
@@ -236,7 +219,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn to_cancel(&self, call_id: Uuid) -> Result<Option<String>, StoreError> {
-        let sql = "select carrier_sid from calls where id = $1 and state in ('queued', 'ringing')";
+        let sql = "select carrier_sid from calls where id = $1 and state in ('queued', 'ringing') and connect = 'sip'";
         let mut session = self.session().await?;
         let row = session.client()?.query_typed_opt(sql, &[(&call_id, Type::UUID)]).await?;
         Ok(row.and_then(|row| row.get(0)))
@@ -248,35 +231,61 @@ impl Store {
     /// When the database does not answer.
     pub async fn not_hung_up(&self, now: Timestamp, grace_secs: i64) -> Result<Vec<Uuid>, StoreError> {
         let sql = "select id from calls
-                   where hang_up_at <= $1::timestamptz - make_interval(secs => $2) and state in ('queued', 'ringing', 'in_progress')";
+                   where hang_up_at <= $1::timestamptz - make_interval(secs => $2) and connect = 'sip'
+                       and state in ('queued', 'ringing', 'in_progress')";
         let grace = f64::from(i32::try_from(grace_secs).unwrap_or(i32::MAX));
         let mut session = self.session().await?;
         let rows = session.client()?.query_typed(sql, &[(&now, Type::TIMESTAMPTZ), (&grace, Type::FLOAT8)]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Attempts whose time has come and whose wake-up may be lost: due for longer than `grace_secs`, oldest first.
+    /// Calls that were found after they were given up, longer ago than `grace_secs`, and still may ring: the command that takes
+    /// them back was lost.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn overdue(&self, now: Timestamp, grace_secs: i64, most: i64) -> Result<Vec<(Uuid, State)>, StoreError> {
-        let sql = "select id, state from calls
-                   where (state = 'intent' and due_at <= $1::timestamptz - make_interval(secs => $2))
-                      or (state = 'placing' and claimed_at <= $1::timestamptz - make_interval(secs => 60))
-                   order by due_at limit $3";
+    pub async fn not_taken_back(&self, now: Timestamp, grace_secs: i64) -> Result<Vec<Uuid>, StoreError> {
+        let sql = "select id from calls
+                   where state in ('queued', 'ringing') and connect = 'sip'
+                       and updated_at <= $1::timestamptz - make_interval(secs => $2)
+                       and exists (select 1 from call_events where call_id = id and key = 'given_up')";
         let grace = f64::from(i32::try_from(grace_secs).unwrap_or(i32::MAX));
         let mut session = self.session().await?;
-        let client = session.client()?;
-        let rows =
-            client.query_typed(sql, &[(&now, Type::TIMESTAMPTZ), (&grace, Type::FLOAT8), (&most, Type::INT8)]).await?;
+        let rows = session.client()?.query_typed(sql, &[(&now, Type::TIMESTAMPTZ), (&grace, Type::FLOAT8)]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Attempts whose time has come and whose wake-up may be lost: due for longer than `grace_secs`, or claimed by somebody who
+    /// must be dead by now; oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn overdue(&self, now: Timestamp, grace_secs: i64, most: i64) -> Result<Vec<Overdue>, StoreError> {
+        let sql = "select id, state, connect from calls
+                   where (state = 'intent' and due_at <= $1::timestamptz - make_interval(secs => $2))
+                      or (state = 'placing' and claimed_at <= $1::timestamptz - make_interval(secs =>
+                          case connect when 'trunk' then ring_timeout_secs + $4 else $5 end))
+                   order by due_at limit $3";
+        let grace = f64::from(i32::try_from(grace_secs).unwrap_or(i32::MAX));
+        let typed = [
+            (&now as _, Type::TIMESTAMPTZ),
+            (&grace as _, Type::FLOAT8),
+            (&most as _, Type::INT8),
+            (&TRUNK_ASKER_LIVES_SECS as _, Type::INT8),
+            (&ASKER_LIVES_SECS as _, Type::INT8),
+        ];
+        let mut session = self.session().await?;
+        let rows = session.client()?.query_typed(sql, &typed).await?;
         let state = |name: &str| if name == "placing" { State::Placing } else { State::Intent };
-        Ok(rows.iter().map(|row| (row.get(0), state(row.get(1)))).collect())
+        let overdue =
+            |row: &Row| Overdue { call_id: row.get(0), state: state(row.get(1)), connect: Connect::parse(row.get(2)) };
+        Ok(rows.iter().map(overdue).collect())
     }
 }
 
 const CALL_VIEW: &str = "
 select jsonb_build_object(
-    'id', c.id, 'to', c.to_number, 'from', c.from_number, 'agent', c.agent, 'campaign', c.campaign_id,
+    'id', c.id, 'to', c.to_number, 'from', c.from_number, 'agent', c.agent, 'connect', c.connect, 'campaign', c.campaign_id,
     'variables', c.variables, 'metadata', c.metadata,
     'state', c.state, 'outcome', c.outcome, 'outcome_final', c.outcome_final, 'reason', c.reason,
     'created_at', c.created_at, 'due_at', c.due_at, 'placed_at', c.placed_at, 'ringing_at', c.ringing_at,

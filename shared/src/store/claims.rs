@@ -1,19 +1,30 @@
 //! Guard and claim in one short transaction under the lock of the number, and what follows from the carrier's answer.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, ToSpan};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_postgres::types::{Json, Type};
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::agents::Amd;
 use super::calls::learn;
-use super::{Store, StoreError, commit};
-use crate::call::{Event, Fact, OwnEnd, State};
+use super::{Store, StoreError, commit, trunk};
+use crate::call::{Connect, Event, Fact, OwnEnd, State};
 use crate::guard::{self, Decision, Situation};
+use crate::retry::Failure;
+
+/// A wait that is no longer than this is the message's; a longer one is the row's, and the trigger sends a new message.
+pub const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 /// A claim older than this has lost its asker: place-call's own timeout is 30 s.
 pub const ASKER_LIVES_SECS: i64 = 60;
+
+/// The same where ElevenLabs dials, past the time that it may ring: it answers when the callee does, and is given 90 s more
+/// than that ([`ANSWER_TAKES`](crate::elevenlabs::outbound::ANSWER_TAKES)). Should the asker live after all, its clear
+/// answer outranks that none came.
+pub const TRUNK_ASKER_LIVES_SECS: i64 = 150;
 
 /// After this long an attempt that found its number busy is looked at again.
 const BUSY_FOR_SECS: i64 = 30;
@@ -29,10 +40,16 @@ pub struct Order {
     pub to: String,
     /// Caller id.
     pub from: String,
-    /// Campaign, for the log.
+    /// Its campaign.
     pub campaign_id: Option<String>,
+    /// Its variables, a JSON object.
+    pub variables: Value,
+    /// ElevenLabs' id of the agent.
+    pub elevenlabs_agent_id: String,
     /// The agent's number at ElevenLabs.
     pub agent_number: String,
+    /// ElevenLabs' id of that number, where ElevenLabs dials.
+    pub phone_number_id: Option<String>,
     /// Answering machine detection.
     pub amd: Amd,
     /// Seconds to let it ring.
@@ -62,15 +79,45 @@ pub enum Claim {
     Ended(OwnEnd),
     /// Somebody else asked already, or it is over.
     Done(State),
+    /// It is dialled in the other way, by the other function: the wake-up went astray.
+    Elsewhere,
+}
+
+impl Claim {
+    /// The order, if it is ours now; else what is left to do about the message.
+    ///
+    /// # Errors
+    /// When the same message is worth another try soon.
+    pub fn order(self, call_id: Uuid, now: Timestamp) -> Result<Option<Order>, Failure> {
+        match self {
+            Self::Fresh(order) => return Ok(Some(*order)),
+            Self::Wait { until, because } => wait(now, until, because)?,
+            Self::Busy { until } => wait(now, until, "the number is busy with another call")?,
+            Self::Ended(end) => tracing::info!(call.id = %call_id, call.end = ?end, "not placed"),
+            Self::Done(state) => tracing::info!(call.id = %call_id, call.state = state.as_str(), "was placed before"),
+            Self::Elsewhere => {
+                tracing::warn!(call.id = %call_id, "is dialled by the other function; the trigger wakes it");
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn wait(now: Timestamp, until: Timestamp, because: &str) -> Result<(), Failure> {
+    let delay = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+    if delay > LONGEST_DELAY {
+        return Ok(());
+    }
+    Err(Failure::later(delay.max(Duration::from_secs(1)), format!("not yet: {because}")))
 }
 
 impl Store {
-    /// Asks the guard and claims the attempt.
+    /// Asks the guard and claims the attempt, if it is to be dialled in the caller's way.
     ///
     /// # Errors
     /// When there is no such attempt, or the database does not answer.
-    pub async fn claim(&self, call_id: Uuid, now: Timestamp) -> Result<Claim, StoreError> {
-        match self.try_claim(call_id, now).await {
+    pub async fn claim(&self, call_id: Uuid, connect: Connect, now: Timestamp) -> Result<Claim, StoreError> {
+        match self.try_claim(call_id, connect, now).await {
             Err(StoreError::Busy) => {
                 // The index refused the second live attempt, and with it the transaction: the row waits.
                 let until = later(now, BUSY_FOR_SECS);
@@ -81,7 +128,7 @@ impl Store {
         }
     }
 
-    async fn try_claim(&self, call_id: Uuid, now: Timestamp) -> Result<Claim, StoreError> {
+    async fn try_claim(&self, call_id: Uuid, connect: Connect, now: Timestamp) -> Result<Claim, StoreError> {
         let mut session = self.session().await?;
         let tx = session.begin().await?;
         // The number's row is locked before the call's: the same order as every opt-out.
@@ -91,6 +138,9 @@ impl Store {
             return Err(StoreError::Missing("such call"));
         }
         let row = tx.query_typed_one(CLAIMABLE, &[(&call_id, Type::UUID)]).await?;
+        if Connect::parse(row.get("connect")) != connect {
+            return Ok(Claim::Elsewhere);
+        }
         let claim = match row.get::<_, &str>("state") {
             "intent" => guarded(&tx, call_id, &row, now).await?,
             "placing" => abandoned_claim(&tx, call_id, &row, now).await?,
@@ -105,11 +155,11 @@ impl Store {
     async fn put_off(&self, call_id: Uuid, until: Timestamp) -> Result<(), StoreError> {
         let sql = "update calls set due_at = greatest(due_at, $2) where id = $1 and state = 'intent'";
         let mut session = self.session().await?;
-        session.client()?.execute_typed(sql, &[(&call_id, Type::UUID), (&until, Type::TIMESTAMPTZ)]).await?;
+        session.write(sql, &[(&call_id, Type::UUID), (&until, Type::TIMESTAMPTZ)]).await?;
         Ok(())
     }
 
-    /// Writes the carrier's answer down. With [`Fact::AskAgain`], `due_at` is when to ask again.
+    /// Writes down what whoever dials answered. With [`Fact::AskAgain`], `due_at` is when to ask again.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -122,7 +172,12 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut session = self.session().await?;
         let tx = session.begin().await?;
-        learn(&tx, call_id, &[Event::new(fact, now).into()], now).await?;
+        let mut news = Vec::new();
+        if let Some(conversation_id) = fact.conversation() {
+            news = trunk::tie(&tx, call_id, conversation_id, now).await?;
+        }
+        news.push(Event::new(fact, now).into());
+        learn(&tx, call_id, &news, now).await?;
         if let Some(due_at) = due_at {
             let sql = "update calls set due_at = $2, updated_at = $3 where id = $1";
             let types =
@@ -135,7 +190,8 @@ impl Store {
 
 const CLAIMABLE: &str = "
 select c.state, c.asks, c.claimed_at, c.due_at, c.expires_at, c.to_number, c.from_number, c.campaign_id,
-    c.ring_timeout_secs, c.max_duration_secs, a.number as agent_number, a.amd,
+    c.ring_timeout_secs, c.max_duration_secs, c.connect, c.variables, c.elevenlabs_agent_id, c.elevenlabs_phone_number_id,
+    a.number as agent_number, a.amd,
     n.suppressed_at is not null as suppressed, n.hold_until
 from calls c join agents a on a.name = c.agent join numbers n on n.number = c.to_number
 where c.id = $1";
@@ -152,7 +208,8 @@ async fn guarded(tx: &Transaction<'_>, call_id: Uuid, row: &Row, now: Timestamp)
     match decision {
         Decision::Allow => {
             let ask = u32::try_from(row.get::<_, i32>("asks")).unwrap_or(0) + 1;
-            learn(tx, call_id, &[Event::new(Fact::Claimed { ask }, now).into()], now).await?;
+            let claimed = Fact::Claimed { ask, connect: Connect::parse(row.get("connect")) };
+            learn(tx, call_id, &[Event::new(claimed, now).into()], now).await?;
             let sql = "update calls set claimed_at = $2 where id = $1";
             tx.execute_typed(sql, &[(&call_id, Type::UUID), (&now, Type::TIMESTAMPTZ)]).await?;
             Ok(Claim::Fresh(Box::new(order(call_id, ask, row))))
@@ -178,7 +235,11 @@ async fn end(tx: &Transaction<'_>, call_id: Uuid, end: OwnEnd, why: &str, now: T
 /// may have it.
 async fn abandoned_claim(tx: &Transaction<'_>, call_id: Uuid, row: &Row, now: Timestamp) -> Result<Claim, StoreError> {
     let claimed_at = row.get::<_, Option<Timestamp>>("claimed_at").unwrap_or(now);
-    let given_up_at = later(claimed_at, ASKER_LIVES_SECS);
+    let lives = match Connect::parse(row.get("connect")) {
+        Connect::Sip => ASKER_LIVES_SECS,
+        Connect::Trunk => TRUNK_ASKER_LIVES_SECS + i64::from(row.get::<_, i32>("ring_timeout_secs")),
+    };
+    let given_up_at = later(claimed_at, lives);
     if now < given_up_at {
         return Ok(Claim::Wait { until: given_up_at, because: "being_asked" });
     }
@@ -231,7 +292,10 @@ fn order(call_id: Uuid, ask: u32, row: &Row) -> Order {
         to: row.get("to_number"),
         from: row.get("from_number"),
         campaign_id: row.get("campaign_id"),
+        variables: row.get("variables"),
+        elevenlabs_agent_id: row.get("elevenlabs_agent_id"),
         agent_number: row.get("agent_number"),
+        phone_number_id: row.get("elevenlabs_phone_number_id"),
         amd: if row.get::<_, &str>("amd") == "hang_up" { Amd::HangUp } else { Amd::Off },
         ring_timeout_secs: seconds("ring_timeout_secs"),
         max_duration_secs: seconds("max_duration_secs"),

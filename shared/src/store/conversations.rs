@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::calls::learn;
 use super::deliveries::{self, Delivery};
-use super::{Store, StoreError, commit};
+use super::{Store, StoreError, commit, trunk};
 use crate::call::{Event, Fact, InitiationFailure};
 use crate::elevenlabs::conversation::{Conversation, Status};
+use crate::elevenlabs::outbound;
 
 /// How long a recording is given to be pushed.
 const AUDIO_GRACE_MINUTES: i64 = 10;
@@ -67,7 +68,7 @@ impl Store {
             tx.execute_typed(here, &[(&id, Type::TEXT)]).await?;
         }
         if let Some(tied) = &tied {
-            adopt_recording(&tx, tied, now).await?;
+            adopt(&tx, tied, now).await?;
             if conversation.status.is_final() {
                 complete(&tx, arrival, tied, now).await?;
             }
@@ -117,7 +118,8 @@ async fn tie(tx: &Transaction<'_>, arrival: &Arrival<'_>, now: Timestamp) -> Res
     if arrival.flat {
         return by_call_id(tx, hints.call_id_variable.as_deref().unwrap_or(&conversation.conversation_id)).await;
     }
-    let ours = [hints.elevenwire_call, hints.call_id_variable];
+    // A call that the vendor dials has our id as its user id as well.
+    let ours = [hints.elevenwire_call, hints.call_id_variable, conversation.user_id.clone()];
     let ours: Vec<Uuid> = ours.into_iter().flatten().filter_map(|id| Uuid::parse_str(&id).ok()).collect();
     let carriers: Vec<String> = hints.carrier_ids.into_iter().chain(hints.system_call_sid).collect();
     // SignalWire's X-CALL-ID carries our id, so a "carrier id" may be ours as well.
@@ -129,7 +131,7 @@ async fn tie(tx: &Transaction<'_>, arrival: &Arrival<'_>, now: Timestamp) -> Res
         )
         update calls set conversation_id = $1, updated_at = $5 from found where calls.id = found.id
         returning calls.id, calls.campaign_id";
-    let ids: Vec<Uuid> = ours.into_iter().chain(echoed).collect();
+    let ids: Vec<Uuid> = ours.iter().copied().chain(echoed).collect();
     let agent = conversation.agent_id.as_deref().unwrap_or_default();
     let row = tx
         .query_typed_opt(
@@ -143,6 +145,10 @@ async fn tie(tx: &Transaction<'_>, arrival: &Arrival<'_>, now: Timestamp) -> Res
             ],
         )
         .await?;
+    if row.is_none() && conversation.status.is_final() {
+        let event = Event::new(meaning(conversation), ended_at(arrival, now));
+        trunk::second_dial(tx, &ours, agent, event, now).await?;
+    }
     Ok(row.map(|row| Tied {
         call_id: row.get(0),
         campaign: row.get(1),
@@ -221,25 +227,32 @@ async fn upsert(
     Ok(written.is_some())
 }
 
-/// A recording that came before its transcript was stored without its call: now the call is known.
-async fn adopt_recording(tx: &Transaction<'_>, tied: &Tied, now: Timestamp) -> Result<(), StoreError> {
-    let sql = "update call_recordings set call_id = $2, campaign_id = $3, updated_at = $4
-               where conversation_id = $1 and call_id <> $2";
-    tx.execute_typed(
-        sql,
-        &[
-            (&tied.stored_as, Type::TEXT),
-            (&tied.call_id.to_string(), Type::VARCHAR),
-            (&tied.campaign, Type::VARCHAR),
-            (&now, Type::TIMESTAMPTZ),
-        ],
-    )
-    .await?;
+/// A recording that came before its transcript was stored without its call, and so was an earlier copy of a conversation
+/// whose call could not be told yet: now the call is known.
+async fn adopt(tx: &Transaction<'_>, tied: &Tied, now: Timestamp) -> Result<(), StoreError> {
+    for table in ["conversations", "call_recordings"] {
+        let sql = format!(
+            "update {table} set call_id = $2, campaign_id = $3, updated_at = $4
+             where conversation_id = $1 and call_id <> $2"
+        );
+        tx.execute_typed(
+            &sql,
+            &[
+                (&tied.stored_as, Type::TEXT),
+                (&tied.call_id.to_string(), Type::VARCHAR),
+                (&tied.campaign, Type::VARCHAR),
+                (&now, Type::TIMESTAMPTZ),
+            ],
+        )
+        .await?;
+    }
     Ok(())
 }
 
 async fn complete(tx: &Transaction<'_>, arrival: &Arrival<'_>, tied: &Tied, now: Timestamp) -> Result<(), StoreError> {
-    learn(tx, tied.call_id, &[Event::new(meaning(arrival.conversation), ended_at(arrival, now)).into()], now).await?;
+    let mut news = trunk::heard_before(tx, tied.call_id).await?;
+    news.push(Event::new(meaning(arrival.conversation), ended_at(arrival, now)).into());
+    learn(tx, tied.call_id, &news, now).await?;
     let sql = "update calls set
             transcript = 'stored',
             recording = case
@@ -249,7 +262,8 @@ async fn complete(tx: &Transaction<'_>, arrival: &Arrival<'_>, tied: &Tied, now:
                 else recording_absent_because end,
             healed_at = case when $5 then coalesce(healed_at, $4) else healed_at end,
             updated_at = $4
-        where id = $1 and (transcript <> 'stored' or recording = 'expected')";
+        where id = $1 and (transcript <> 'stored' or recording = 'expected'
+            and ($3 or exists (select 1 from call_recordings where conversation_id = $2)))";
     let silent = arrival.conversation.has_audio == Some(false);
     tx.execute_typed(
         sql,
@@ -269,8 +283,11 @@ async fn complete(tx: &Transaction<'_>, arrival: &Arrival<'_>, tied: &Tied, now:
 fn meaning(conversation: &Conversation) -> Fact {
     let conversation_id = conversation.conversation_id.clone();
     if conversation.status == Status::Failed && conversation.turns.is_empty() {
-        let sip_code = None;
-        return Fact::NotInitiated { conversation_id, failure: InitiationFailure::Other, sip_code };
+        let (failure, sip_code) = match &conversation.phone_call {
+            Some(call) if call.direction.as_deref() == Some("outbound") => why(conversation),
+            _ => (InitiationFailure::Other, None),
+        };
+        return Fact::NotInitiated { conversation_id, failure, sip_code };
     }
     Fact::Conversed {
         conversation_id,
@@ -278,6 +295,12 @@ fn meaning(conversation: &Conversation) -> Fact {
         screened: conversation.screened,
         duration_secs: conversation.duration_secs.and_then(|seconds| seconds.try_into().ok()).unwrap_or(0),
     }
+}
+
+/// Why the vendor's own dial came to nothing, as far as its words tell.
+fn why(conversation: &Conversation) -> (InitiationFailure, Option<u16>) {
+    let error = conversation.error.as_ref().and_then(|error| error.reason.as_deref()).unwrap_or_default();
+    outbound::cause(&format!("{error} {}", conversation.termination_reason.as_deref().unwrap_or_default()))
 }
 
 fn ended_at(arrival: &Arrival<'_>, now: Timestamp) -> Timestamp {

@@ -1,10 +1,10 @@
 //! The ledger of deliveries: what the agent's vendor sent, and what became of it.
 
 use jiff::Timestamp;
+use tokio_postgres::Transaction;
 use tokio_postgres::types::Type;
-use tokio_postgres::{GenericClient, Transaction};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, commit};
 
 /// One delivery.
 #[derive(Debug, Clone)]
@@ -21,7 +21,8 @@ pub struct Delivery<'d> {
     pub received_at: Timestamp,
 }
 
-/// Notes a delivery as handled, once: the same bytes again change nothing.
+/// Notes a delivery as handled, once: the same bytes again change nothing, unless they were refused before and are
+/// understood now.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -35,7 +36,7 @@ pub async fn note(
 }
 
 async fn insert(
-    client: &impl GenericClient,
+    tx: &Transaction<'_>,
     delivery: &Delivery<'_>,
     result: &str,
     reason: Option<&str>,
@@ -43,22 +44,24 @@ async fn insert(
 ) -> Result<(), StoreError> {
     let sql =
         "insert into deliveries (digest, event_type, conversation_id, raw_key, received_at, handled_at, result, reason)
-               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (digest) do nothing";
-    client
-        .execute_typed(
-            sql,
-            &[
-                (&delivery.digest, Type::TEXT),
-                (&delivery.event_type, Type::TEXT),
-                (&delivery.conversation_id, Type::TEXT),
-                (&delivery.raw_key, Type::TEXT),
-                (&delivery.received_at, Type::TIMESTAMPTZ),
-                (&now, Type::TIMESTAMPTZ),
-                (&result, Type::TEXT),
-                (&reason, Type::TEXT),
-            ],
-        )
-        .await?;
+               values ($1, $2, $3, $4, $5, $6, $7, $8)
+         on conflict (digest) do update set conversation_id = excluded.conversation_id, handled_at = excluded.handled_at,
+             result = excluded.result, reason = excluded.reason
+         where deliveries.result = 'refused' and excluded.result <> 'refused'";
+    tx.execute_typed(
+        sql,
+        &[
+            (&delivery.digest, Type::TEXT),
+            (&delivery.event_type, Type::TEXT),
+            (&delivery.conversation_id, Type::TEXT),
+            (&delivery.raw_key, Type::TEXT),
+            (&delivery.received_at, Type::TIMESTAMPTZ),
+            (&now, Type::TIMESTAMPTZ),
+            (&result, Type::TEXT),
+            (&reason, Type::TEXT),
+        ],
+    )
+    .await?;
     Ok(())
 }
 
@@ -74,7 +77,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut session = self.session().await?;
-        insert(session.client()?, delivery, "refused", Some(reason), now).await
+        let tx = session.begin().await?;
+        insert(&tx, delivery, "refused", Some(reason), now).await?;
+        commit(tx).await
     }
 
     /// When the last delivery came.

@@ -7,6 +7,7 @@ use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 use super::{Store, StoreError, commit};
+use crate::call::Connect;
 use crate::phone::PhoneNumber;
 
 /// An attempt to be written down.
@@ -22,6 +23,10 @@ pub struct NewCall {
     pub agent: String,
     /// ElevenLabs' id of the agent.
     pub elevenlabs_agent_id: String,
+    /// Who dials.
+    pub connect: Connect,
+    /// ElevenLabs' id of the agent's number, where ElevenLabs dials.
+    pub elevenlabs_phone_number_id: Option<String>,
     /// Campaign, if it belongs to one.
     pub campaign: Option<String>,
     /// Variables for the agent: a JSON object.
@@ -142,8 +147,8 @@ async fn insert(tx: &Transaction<'_>, call: &NewCall, now: Timestamp) -> Result<
     tx.execute_typed(
         "insert into calls (id, to_number, from_number, agent, elevenlabs_agent_id, campaign_id, variables, metadata,
              requested_by, ring_timeout_secs, max_duration_secs, due_at, expires_at, state, outcome_final, asks,
-             double_dial, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'intent', false, 0, false, $14, $14)",
+             double_dial, created_at, updated_at, connect, elevenlabs_phone_number_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'intent', false, 0, false, $14, $14, $15, $16)",
         &[
             (&call.id, Type::UUID),
             (&call.to.as_str(), Type::TEXT),
@@ -159,6 +164,8 @@ async fn insert(tx: &Transaction<'_>, call: &NewCall, now: Timestamp) -> Result<
             (&call.due_at, Type::TIMESTAMPTZ),
             (&call.expires_at, Type::TIMESTAMPTZ),
             (&now, Type::TIMESTAMPTZ),
+            (&call.connect.as_str(), Type::TEXT),
+            (&call.elevenlabs_phone_number_id, Type::TEXT),
         ],
     )
     .await?;

@@ -11,6 +11,7 @@ pub mod migrations;
 pub mod recordings;
 pub mod reports;
 pub mod settle;
+pub mod trunk;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,9 +20,11 @@ use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::crash::{Effect, around};
 use crate::retry::Failure;
 
 /// A connection that was not used for this long is asked whether it still lives: a frozen instance wakes up with a dead
@@ -129,7 +132,10 @@ impl Store {
         };
         if !alive {
             *held = None;
-            *held = Some(Connection { client: self.connect().await?, used: Instant::now() });
+            let client = self.connect().await?;
+            #[cfg(feature = "crash-points")]
+            reads_only(&client).await?;
+            *held = Some(Connection { client, used: Instant::now() });
         }
         if let Some(connection) = held.as_mut() {
             connection.used = Instant::now();
@@ -152,7 +158,8 @@ impl Store {
 }
 
 impl Session<'_> {
-    /// The connection.
+    /// The connection, to read with. What writes is one statement of [`write`](Self::write), or a transaction: in tests the
+    /// server refuses it otherwise.
     ///
     /// # Errors
     /// Never in practice: a session always holds one.
@@ -165,16 +172,62 @@ impl Session<'_> {
     /// # Errors
     /// When the server does not answer.
     pub async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
-        Ok(self.client()?.transaction().await?)
+        // Said aloud, because connections read by default in tests.
+        Ok(self.client()?.build_transaction().read_only(false).start().await?)
+    }
+
+    /// One statement that writes and commits by itself; answers how many rows it changed.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn write(&mut self, sql: &str, values: &[(&(dyn ToSql + Sync), Type)]) -> Result<u64, StoreError> {
+        let client = self.client()?;
+        Ok(around(Effect::Write, writing(client, client.execute_typed(sql, values))).await?)
+    }
+
+    /// As [`write`](Self::write), for a statement that returns a row or none.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn write_returning(
+        &mut self,
+        sql: &str,
+        values: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Option<Row>, StoreError> {
+        let client = self.client()?;
+        Ok(around(Effect::Write, writing(client, client.query_typed_opt(sql, values))).await?)
     }
 }
 
-/// Commits: the one place where an effect on the database becomes real.
+/// Commits: with [`Session::write`] the one place where an effect on the database becomes real.
 ///
 /// # Errors
 /// When the server refuses or does not answer.
 pub async fn commit(transaction: Transaction<'_>) -> Result<(), StoreError> {
-    Ok(transaction.commit().await?)
+    Ok(around(Effect::Commit, transaction.commit()).await?)
+}
+
+/// Where crash points exist, a statement that writes without one is an error.
+#[cfg(feature = "crash-points")]
+async fn reads_only(client: &Client) -> Result<(), StoreError> {
+    Ok(client.batch_execute("set default_transaction_read_only = on").await?)
+}
+
+#[cfg(feature = "crash-points")]
+async fn writing<T>(
+    client: &Client,
+    statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, tokio_postgres::Error> {
+    client.batch_execute("set default_transaction_read_only = off").await?;
+    let done = statement.await;
+    client.batch_execute("set default_transaction_read_only = on").await?;
+    done
+}
+
+#[cfg(not(feature = "crash-points"))]
+#[inline]
+fn writing<F: Future>(_client: &Client, statement: F) -> F {
+    statement
 }
 
 /// Certificates of the system. `DATABASE_URL` decides by its `sslmode` whether TLS is used.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::calls::{News, learn};
 use super::{Store, StoreError, commit};
-use crate::call::{Event, Fact, State};
+use crate::call::{Connect, Event, Fact, State};
 
 /// How long an attempt without a clear answer is looked for, every few minutes, before it is given up. The carrier's queue
 /// holds at most 10,000 calls at one a second: 2.8 hours.
@@ -38,12 +38,16 @@ pub struct Unsettled {
     pub carrier_sid: Option<String>,
     /// ElevenLabs' id of its agent.
     pub elevenlabs_agent_id: String,
+    /// Who dialled.
+    pub connect: Connect,
     /// The conversation that was noted for it.
     pub conversation_id: Option<String>,
     /// Its transcript is awaited.
     pub transcript_expected: bool,
     /// How often it was looked at in vain.
     pub looks: u32,
+    /// Seconds after which it is ended.
+    pub max_duration_secs: i32,
 }
 
 impl Store {
@@ -55,7 +59,7 @@ impl Store {
         let sql =
             "select id, state, coalesce(outcome = 'unknown', false), outcome_final, to_number, from_number, claimed_at,
                        ended_at, carrier_sid, elevenlabs_agent_id, conversation_id,
-                       agent_connected is not false and transcript = 'expected', looks
+                       agent_connected is not false and transcript = 'expected', looks, connect, max_duration_secs
                    from calls where settle_at <= $1 order by settle_at limit $2";
         let mut session = self.session().await?;
         let rows = session.client()?.query_typed(sql, &[(&now, Type::TIMESTAMPTZ), (&most, Type::INT8)]).await?;
@@ -75,6 +79,8 @@ impl Store {
                 conversation_id: row.get(10),
                 transcript_expected: row.get(11),
                 looks: u32::try_from(row.get::<_, i32>(12)).unwrap_or(0),
+                connect: Connect::parse(row.get(13)),
+                max_duration_secs: row.get(14),
             })
             .collect())
     }
@@ -86,7 +92,7 @@ impl Store {
     pub async fn looked(&self, call_id: Uuid, next: Option<Timestamp>) -> Result<(), StoreError> {
         let sql = "update calls set settle_at = $2, looks = looks + 1 where id = $1 and settled_at is null";
         let mut session = self.session().await?;
-        session.client()?.execute_typed(sql, &[(&call_id, Type::UUID), (&next, Type::TIMESTAMPTZ)]).await?;
+        session.write(sql, &[(&call_id, Type::UUID), (&next, Type::TIMESTAMPTZ)]).await?;
         Ok(())
     }
 
@@ -134,7 +140,7 @@ impl Store {
             where id = $1 and transcript = 'expected'";
         let mut session = self.session().await?;
         let typed = [(&call_id as _, Type::UUID), (&reason as _, Type::TEXT), (&now as _, Type::TIMESTAMPTZ)];
-        session.client()?.execute_typed(sql, &typed).await?;
+        session.write(sql, &typed).await?;
         Ok(())
     }
 
@@ -181,7 +187,7 @@ impl Store {
         let sql = "update conversations set audio_at = $2, audio_looks = audio_looks + 1
                    where conversation_id = $1 and audio_at is not null";
         let typed = [(&conversation_id as _, Type::TEXT), (&next as _, Type::TIMESTAMPTZ)];
-        self.session().await?.client()?.execute_typed(sql, &typed).await?;
+        self.session().await?.write(sql, &typed).await?;
         Ok(())
     }
 
@@ -212,7 +218,7 @@ impl Store {
             update calls set recording = 'absent', recording_absent_because = $2, updated_at = $3
             from asked where calls.id::text = asked.call_id and calls.recording = 'expected'";
         let typed = [(&conversation_id as _, Type::TEXT), (&reason as _, Type::TEXT), (&now as _, Type::TIMESTAMPTZ)];
-        self.session().await?.client()?.execute_typed(sql, &typed).await?;
+        self.session().await?.write(sql, &typed).await?;
         Ok(())
     }
 
@@ -238,7 +244,7 @@ impl Store {
         let sql = "insert into reconcile_watermarks values ($1, $2) on conflict (elevenlabs_agent_id)
                    do update set read_until = greatest(reconcile_watermarks.read_until, excluded.read_until)";
         let typed = [(&agent_id as _, Type::TEXT), (&read_until as _, Type::TIMESTAMPTZ)];
-        self.session().await?.client()?.execute_typed(sql, &typed).await?;
+        self.session().await?.write(sql, &typed).await?;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     clock,
     mp3::Recording,
     script::{Plan, Role, Turn},
-    switches::{INIT_VARIABLES_ECHOED, NUMBER_FORM, Switches},
+    switches::{INIT_VARIABLES_ECHOED, NUMBER_FORM, OUTBOUND_VARIABLES_ECHOED, Switches},
 };
 
 /// One conversation.
@@ -55,7 +55,8 @@ impl Conversation {
     /// `dynamic_variables` as the API and the webhook show them.
     #[must_use]
     pub fn shown_variables(&self, switches: &Switches) -> Map<String, Value> {
-        let mut all = self.given.clone();
+        let echoed = switches.is(OUTBOUND_VARIABLES_ECHOED, "yes");
+        let mut all = if echoed { self.given.clone() } else { Map::new() };
         all.extend(self.sip_variables.iter().map(|(k, v)| (k.clone(), json!(v))));
         if switches.is(INIT_VARIABLES_ECHOED, "yes") {
             all.extend(self.fetched.clone());

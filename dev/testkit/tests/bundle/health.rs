@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use crate::stack::{Stack, conversation_id, transcription};
 
-const DEPENDENCIES: [&str; 8] = [
+const DEPENDENCIES: [&str; 9] = [
     "database",
     "bucket",
     "signalwire",
     "elevenlabs",
     "queue calls",
+    "queue trunk-calls",
     "queue call-events",
     "queue transcriptions",
     "queue recordings",

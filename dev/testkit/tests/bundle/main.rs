@@ -12,6 +12,7 @@
 mod calls;
 mod events;
 mod health;
+mod operations;
 mod outage;
 mod permissions;
 mod stack;

@@ -11,6 +11,8 @@ mod asking;
 mod calls;
 mod homecoming;
 mod placing;
+mod replaying;
 mod settling;
+mod trunk;
 mod webhooks;
 mod wellbeing;

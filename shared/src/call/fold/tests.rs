@@ -1,8 +1,10 @@
+mod trunk;
+
 use proptest::prelude::*;
 
 use super::State::{Ended, InProgress, Intent, Placing, Queued, Ringing};
 use super::*;
-use crate::call::{InitiationFailure, OwnEnd};
+use crate::call::{Connect, InitiationFailure, OwnEnd};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -20,7 +22,7 @@ fn carrier(sid: &str, status: CarrierStatus, second: i64) -> Event {
 fn an_answered_call() -> Vec<Event> {
     let sid = || "s1".to_owned();
     vec![
-        Event::new(Fact::Claimed { ask: 1 }, at(0)),
+        Event::new(Fact::Claimed { ask: 1, connect: Connect::Sip }, at(0)),
         Event::new(Fact::Placed { ask: 1, sid: sid() }, at(1)),
         carrier("s1", CarrierStatus::Queued, 1),
         carrier("s1", CarrierStatus::Ringing, 2),
@@ -58,7 +60,7 @@ fn each_event_of_an_answered_call_moves_it_on() {
 #[test]
 fn an_answer_that_did_not_arrive_is_unknown_until_the_carrier_is_heard() {
     let mut events = vec![
-        Event::new(Fact::Claimed { ask: 1 }, at(0)),
+        Event::new(Fact::Claimed { ask: 1, connect: Connect::Sip }, at(0)),
         Event::new(Fact::Unclear { ask: 1, reason: "no answer in 15 s".into() }, at(15)),
     ];
     assert_eq!(fold(&events).state, State::Unknown);
@@ -70,18 +72,18 @@ fn an_answer_that_did_not_arrive_is_unknown_until_the_carrier_is_heard() {
 #[test]
 fn an_attempt_is_asked_for_again_only_after_the_carrier_said_that_nothing_happened() {
     let mut events = vec![
-        Event::new(Fact::Claimed { ask: 1 }, at(0)),
+        Event::new(Fact::Claimed { ask: 1, connect: Connect::Sip }, at(0)),
         Event::new(Fact::AskAgain { ask: 1, reason: "throttled".into() }, at(1)),
     ];
     assert_eq!(fold(&events).state, State::Intent);
-    events.push(Event::new(Fact::Claimed { ask: 2 }, at(6)));
+    events.push(Event::new(Fact::Claimed { ask: 2, connect: Connect::Sip }, at(6)));
     assert_eq!((fold(&events).state, fold(&events).asks), (State::Placing, 2));
 }
 
 #[test]
 fn a_clear_answer_replaces_an_unclear_one() {
     let events = [
-        Event::new(Fact::Claimed { ask: 1 }, at(0)),
+        Event::new(Fact::Claimed { ask: 1, connect: Connect::Sip }, at(0)),
         Event::new(Fact::Unclear { ask: 1, reason: "asker died".into() }, at(60)),
         Event::new(Fact::Placed { ask: 1, sid: "s1".into() }, at(61)),
     ];
@@ -100,7 +102,7 @@ fn two_calls_of_the_carrier_under_one_id_are_a_double_dial_and_live_while_either
 #[test]
 fn a_transcript_ends_a_call_whose_every_callback_was_lost() {
     let events = [
-        Event::new(Fact::Claimed { ask: 1 }, at(0)),
+        Event::new(Fact::Claimed { ask: 1, connect: Connect::Sip }, at(0)),
         Event::new(Fact::Placed { ask: 1, sid: "s1".into() }, at(1)),
         Event::new(
             Fact::Conversed { conversation_id: "c1".into(), voicemail: false, screened: false, duration_secs: 20 },
@@ -125,7 +127,7 @@ fn our_own_decision_ends_an_attempt_that_was_not_placed() {
 #[test]
 fn a_call_that_was_given_up_comes_back_when_the_carrier_is_heard() {
     let mut events = vec![
-        Event::new(Fact::Claimed { ask: 1 }, at(0)),
+        Event::new(Fact::Claimed { ask: 1, connect: Connect::Sip }, at(0)),
         Event::new(Fact::Unclear { ask: 1, reason: "no answer".into() }, at(15)),
         Event::new(Fact::GivenUp { reason: "not in the carrier's list".into() }, at(9000)),
     ];
@@ -135,15 +137,19 @@ fn a_call_that_was_given_up_comes_back_when_the_carrier_is_heard() {
     assert_eq!(fold(&events).state, State::Queued);
 }
 
+fn conversation(known: bool, other: bool) -> Option<String> {
+    known.then(|| if other { "c".to_owned() } else { "d".to_owned() })
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     use CarrierStatus::{Busy, Canceled, Completed, Failed, InProgress, NoAnswer, Queued, Ringing};
     let sid = prop_oneof!["s1", "s2"];
     let status = prop::sample::select(vec![Queued, Ringing, InProgress, Completed, Busy, NoAnswer, Canceled, Failed]);
     let person = prop::sample::select(vec![AnsweredBy::Person, AnsweredBy::Machine]);
     let code = prop::option::of(prop::sample::select(vec![200_u16, 404, 486, 487, 503, 603]));
-    let fact = (0..13_u8, sid, status, person, code, 1..3_u32, any::<bool>(), any::<bool>()).prop_map(
+    let fact = (0..15_u8, sid, status, person, code, 1..3_u32, any::<bool>(), any::<bool>()).prop_map(
         |(kind, sid, status, answered_by, sip_code, ask, yes, also)| match kind {
-            0 => Fact::Claimed { ask },
+            0 => Fact::Claimed { ask, connect: if yes { Connect::Trunk } else { Connect::Sip } },
             1 => Fact::Placed { ask, sid },
             2 => Fact::AskAgain { ask, reason: "r".into() },
             3 => Fact::Refused { ask, bad_number: yes, reason: "r".into() },
@@ -155,6 +161,14 @@ fn any_event() -> impl Strategy<Value = Event> {
             9 => Fact::NotInitiated { conversation_id: "c".into(), failure: InitiationFailure::Busy, sip_code },
             10 => Fact::GivenUp { reason: "r".into() },
             11 => Fact::AgentAbsent { reason: "r".into() },
+            12 => Fact::Originated { conversation_id: conversation(yes, also), sip_call_id: also.then_some(sid) },
+            13 => Fact::NotOriginated {
+                conversation_id: conversation(yes, also),
+                sip_call_id: None,
+                failure: if also { InitiationFailure::Other } else { InitiationFailure::NoAnswer },
+                sip_code,
+                reason: sid,
+            },
             _ => Fact::Carrier { sid, status, sip_code, duration_secs: Some(ask) },
         },
     );
@@ -193,6 +207,26 @@ proptest! {
             prop_assert_eq!(fold(&events).state, State::Ended);
         }
     }
+
+    #[test]
+    fn an_ended_call_never_comes_back_by_more_events_of_the_same_dial_of_the_agents_vendor(
+        events in prop::collection::vec(any_event(), 0..14),
+        more in any_event(),
+    ) {
+        let told = |event: &Event| {
+            matches!(
+                event.fact,
+                Fact::Originated { .. } | Fact::NotOriginated { .. } | Fact::NotInitiated { .. } | Fact::Conversed { .. }
+            )
+        };
+        let claimed = Event::new(Fact::Claimed { ask: 1, connect: Connect::Trunk }, at(0));
+        let events = events.into_iter().filter(|event| event.fact.sid().is_none()).map(of_one_call);
+        let mut events: Vec<Event> = events.chain([claimed]).collect();
+        if events.iter().any(told) && fold(&events).state == State::Ended && more.fact.sid().is_none() {
+            events.push(of_one_call(more));
+            prop_assert_eq!(fold(&events).state, State::Ended);
+        }
+    }
 }
 
 fn of_one_call(mut event: Event) -> Event {
@@ -203,6 +237,11 @@ fn of_one_call(mut event: Event) -> Event {
     | Fact::AgentLeg { sid, .. } = &mut event.fact
     {
         "s1".clone_into(sid);
+    }
+    match &mut event.fact {
+        Fact::Originated { conversation_id: Some(conversation), .. } => "c".clone_into(conversation),
+        Fact::NotOriginated { conversation_id, .. } => *conversation_id = Some("c".to_owned()),
+        _ => {}
     }
     event
 }

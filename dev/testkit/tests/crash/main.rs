@@ -1,0 +1,17 @@
+//! Functions die at any line, and nothing is lost: every scenario is walked, once for each point before and after an
+//! effect. The points come from the effect clients (`elevenwire::crash`), so a new step is walked without anybody's doing.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test ends at the first thing that is not as it should be, and draws its names by chance"
+)]
+
+mod absence;
+mod judge;
+mod memory;
+mod scenarios;
+mod stage;
+mod walk;
