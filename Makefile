@@ -90,11 +90,11 @@ invoke: $(VENV)/stack.ready ## run one function with one event: FN=place-call EV
 send-webhook: ## send one signed webhook of each type: URL=… (default: the local stack), TYPE=… for one
 	@exec $(PYTHON) dev/send_webhook.py $(if $(URL),--url "$(URL)") $(if $(TYPE),--type "$(TYPE)") $(ARGS)
 
-redrive: $(VENV)/stack.ready ## send dead letters back: QUEUE=calls|call-events|transcriptions|recordings; AWS_STACK=… for one in AWS; ARGS=--dry-run
+redrive: $(VENV)/stack.ready ## send dead letters back to their QUEUE=…; AWS_STACK=… in AWS, else the local stack; ARGS=--dry-run shows them
 	@: $${QUEUE:?QUEUE=calls|call-events|transcriptions|recordings is missing}
 	exec $(VENV)/bin/python dev/stack/redrive.py "$(QUEUE)" $(if $(AWS_STACK),--aws-stack "$(AWS_STACK)") $(ARGS)
 
-replay: $(VENV)/stack.ready ## send archived bodies through again: FROM=2026-11-01 TO=2026-11-02 TYPE=…; AWS_STACK=…; ARGS=--dry-run
+replay: $(VENV)/stack.ready ## send archived bodies through again: FROM=2026-11-01 TO=2026-11-02 TYPE=…; AWS_STACK=…, ARGS=--dry-run
 	@: $${FROM:?FROM=2026-11-01 is missing}
 	exec $(VENV)/bin/python dev/stack/replay.py "$(FROM)" $(TO) $(if $(TYPE),--type "$(TYPE)") $(if $(AWS_STACK),--aws-stack "$(AWS_STACK)") $(ARGS)
 
@@ -107,7 +107,7 @@ logs: $(VENV)/stack.ready ## log lines of the last hour: FN=… for one function
 psql: $(VENV)/stack.ready ## psql on the local database
 	@exec $(STACK) psql $(ARGS)
 
-fuzz: ## fuzz the parsers, verifiers and writers of vendors' formats: TARGET=… for one, SECONDS=20 each
+fuzz: ## fuzz verifiers, parsers, cXML and the mp3 meter: SECONDS=20 each, TARGET=… for one
 	@export PATH="$(TOOLS)/bin:$$PATH" CARGO_INCREMENTAL=0
 	cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked --root "$(TOOLS)" --target-dir "$(TOOLS)/target" cargo-fuzz@0.13.2
 	cd fuzz

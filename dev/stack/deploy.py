@@ -169,8 +169,8 @@ def write_files(layout: Layout, memory: Memory, cloud: Cloud, urls: dict[str, st
         "FUNCTION_PREFIX": f"{STACK_NAME}-",
         "LOCAL_DIR": str(layout.base),
     }
-    for queue in ("Calls", "CallEvents", "Transcriptions", "Recordings"):
-        key = {"CallEvents": "CALL_EVENTS"}.get(queue, queue.upper())
+    for queue in ("Calls", "TrunkCalls", "CallEvents", "Transcriptions", "Recordings"):
+        key = {"TrunkCalls": "TRUNK_CALLS", "CallEvents": "CALL_EVENTS"}.get(queue, queue.upper())
         values[f"{key}_QUEUE_URL"] = made.outputs[f"{queue}QueueUrl"]
         values[f"{key}_DLQ_URL"] = made.outputs[f"{queue}DeadLetterQueueUrl"]
     write_private(layout.env_file, "".join(f"{key}={value}\n" for key, value in values.items()))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from types import FrameType
 from typing import Any
 
 import target
@@ -53,27 +55,36 @@ class Redrive:
         self.sqs, self.dead, self.queue, self.dry_run = sqs, dead, queue, dry_run
         self.reasons: Counter[str] = Counter()
         self.came_back = self.sent = 0
+        self.stopping = False
         # Received and still in the dead-letter queue, by message id.
         self.held: dict[str, str] = {}
 
     def run(self) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.stop)
         try:
             for batch in self.batches():
                 if not self.dry_run:
                     self.send_back(batch)
                 self.show_progress()
-        except KeyboardInterrupt:
-            say("interrupted")
-            raise
         finally:
             self.let_go()
             self.show_summary()
-        return 0
+        if self.stopping:
+            say("interrupted")
+        return 130 if self.stopping else 0
+
+    def stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """After the request that is under way: a receive that is given up goes on at the other end, and hides messages
+        from everybody."""
+        if self.stopping:
+            raise KeyboardInterrupt
+        self.stopping = True
 
     def batches(self) -> Iterator[list[dict[str, Any]]]:
         """What lay there when it began, each message once. What is younger than that came back, or came just now."""
         begun, in_vain = None, 0
-        while in_vain < 2:
+        while in_vain < 2 and not self.stopping:
             answer = self.sqs.receive_message(
                 QueueUrl=self.dead,
                 MaxNumberOfMessages=10,

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::injected::count;
 use crate::numbers;
-use crate::run::{Run, Wish};
+use crate::run::{Agent, Run, Wish};
 
 /// Names that make a transcript worth comparing word for word.
 const NAMES: [&str; 6] = ["Maria", "Chloé", "Zoë \"Zed\"", "O'Brien", "Łukasz", "美咲 🌸"];
@@ -52,14 +52,21 @@ impl Drawer {
             self.used.push(to.clone());
             to
         };
-        let detects = dice.random_bool(0.25);
+        let agent = match dice.random_range(0..100) {
+            0..15 => Agent::Trunk,
+            15..40 => Agent::Watchful,
+            _ => Agent::Bridged,
+        };
+        // A trunk's answer comes with the callee's: a lost one is awaited for as long as it may ring.
+        let rings = (agent == Agent::Trunk).then_some(15);
         let body = json!({
             "to": to,
-            "agent": if detects { "watchful" } else { "demo" },
+            "agent": agent.name(),
+            "timeout_secs": rings,
             "campaign": dice.random_bool(0.5).then_some("spring"),
             "variables": { "first_name": NAMES[dice.random_range(0..NAMES.len())], "order": format!("A-{}", self.next) },
         });
-        (body, Wish { to, detects }, dice.random_bool(0.1))
+        (body, Wish { to, agent }, dice.random_bool(0.1))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::injected::{self, count};
 use crate::judge::{self, Verdict};
 use crate::pump;
 use crate::restarts;
-use crate::run::Run;
+use crate::run::{Agent, Run};
 
 /// What a run is to be.
 #[derive(Debug, Clone)]
@@ -83,22 +83,28 @@ fn vendors(settings: &Settings) -> simulator::Config {
     }
 }
 
-/// A second agent, which hangs up on machines; every open question about the vendors drawn from the seed; the faults.
+/// A second agent, which hangs up on machines, and a third one, which dials itself; every open question about the vendors drawn from the seed; the faults.
 async fn prepare(world: &World, settings: &Settings) {
-    let number = "+15550002222";
+    let (watchful, trunk) = ("+15550002222", "+15550003333");
     let vendors = json!({
         "numbers": [
             { "number": AGENT_NUMBER, "agent_id": "agent_demo", "name": "Ava" },
-            { "number": number, "agent_id": "agent_watchful", "name": "Bo" },
+            { "number": watchful, "agent_id": "agent_watchful", "name": "Bo" },
+            { "number": trunk, "agent_id": "agent_trunk", "name": "Cy", "phone_number_id": "phnum_trunk" },
         ],
         "switches": "seed",
         "faults": injected::rules(settings.drop_all_webhooks),
     });
     world.vendors.configure(vendors).unwrap();
-    let agent = json!({ "elevenlabs_agent_id": "agent_watchful", "number": number, "caller_ids": [CALLER_ID],
+    let watchful = json!({ "elevenlabs_agent_id": "agent_watchful", "number": watchful, "caller_ids": [CALLER_ID],
         "amd": "hang_up" });
-    let (status, answer) = world.send(reqwest::Method::PUT, "/api/agents/watchful", Some(&agent), &[]).await;
-    assert_eq!(status, 201, "{answer}");
+    let trunk = json!({ "elevenlabs_agent_id": "agent_trunk", "number": trunk, "caller_ids": [CALLER_ID],
+        "connect": "trunk", "elevenlabs_phone_number_id": "phnum_trunk" });
+    for (agent, body) in [(Agent::Watchful, watchful), (Agent::Trunk, trunk)] {
+        let path = format!("/api/agents/{}", agent.name());
+        let (status, answer) = world.send(reqwest::Method::PUT, &path, Some(&body), &[]).await;
+        assert_eq!(status, 201, "{answer}");
+    }
 }
 
 /// Sends all wishes, with time passing, restarts and calls from outside in between. What turns out to be unknown to the
@@ -164,10 +170,12 @@ async fn settle(run: &Arc<Run>) {
     let begun = run.minutes.load(Ordering::Relaxed);
     let mut restart = None;
     while run.minutes.load(Ordering::Relaxed) < LONGEST && open(run).await > 0 {
-        minute(run, true).await;
-        if [2, 21].contains(&(run.minutes.load(Ordering::Relaxed) - begun)) {
+        let passed = run.minutes.load(Ordering::Relaxed) - begun;
+        if passed == 2 || passed == 20 {
             restart = Some(restarts::begin(run));
         }
+        // After an hour only what is looked for every quarter of an hour is open.
+        minutes(run, if passed < 60 { 1 } else { 5 }, true).await;
     }
     if let Some(restart) = restart {
         restart.await.unwrap();
@@ -193,6 +201,10 @@ async fn open(run: &Run) -> u64 {
 /// One minute of the run's own time: the schedules run, and the queues are worked off as far as the machine keeps up. With
 /// `quiet`, all that is there to be done is done first.
 async fn minute(run: &Run, quiet: bool) {
+    minutes(run, 1, quiet).await;
+}
+
+async fn minutes(run: &Run, step: u32, quiet: bool) {
     let begun = Instant::now();
     loop {
         let waiting = run.count_waiting().await;
@@ -204,10 +216,10 @@ async fn minute(run: &Run, quiet: bool) {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    run.world.clock.advance(STEP);
-    let minutes = run.minutes.fetch_add(1, Ordering::Relaxed);
+    run.world.clock.advance(STEP * step);
+    let minutes = run.minutes.fetch_add(step.into(), Ordering::Relaxed);
     let mut failed = run.world.try_sweep().await.is_err();
-    if minutes.is_multiple_of(5) {
+    if step >= 5 || minutes.is_multiple_of(5) {
         failed |= run.world.try_reconcile().await.is_err();
     }
     if failed {

@@ -12,6 +12,9 @@ const LOSABLE: [&str; 5] =
 /// Questions that are asked while somebody is on the line.
 const ON_THE_LINE: [&str; 4] = ["voice", "action", "fallback", "initiation"];
 
+/// Requests to the vendors that make a telephone ring.
+const PLACING: [&str; 2] = ["calls_create", "outbound_call"];
+
 /// Requests to the vendors that change nothing and may be repeated.
 const READS: [&str; 7] =
     ["calls_list", "call_get", "call_update", "conversations_list", "conversation_get", "audio_get", "webhooks"];
@@ -42,7 +45,7 @@ pub(crate) fn rules(drop_all_webhooks: bool) -> Value {
             json!({ "where": place, "kind": "delay_ms", "ms": 100, "probability": 0.1 }),
         ]);
     }
-    rules.extend(on_placing());
+    rules.extend(PLACING.iter().flat_map(|place| on_placing(place)));
     for place in READS {
         rules.extend([
             json!({ "where": place, "kind": "http_status", "status": 500, "probability": 0.01 }),
@@ -59,9 +62,9 @@ pub(crate) fn rules(drop_all_webhooks: bool) -> Value {
 }
 
 /// One question in twenty to place a call ends badly: half of these were taken all the same.
-fn on_placing() -> Vec<Value> {
+fn on_placing(place: &str) -> Vec<Value> {
     let refused = |status: u16, json: bool, probability: f64| {
-        json!({ "where": "calls_create", "kind": "http_status", "status": status, "json": json, "retry_after": 1,
+        json!({ "where": place, "kind": "http_status", "status": status, "json": json, "retry_after": 1,
             "probability": probability })
     };
     let mut rules = vec![
@@ -71,13 +74,13 @@ fn on_placing() -> Vec<Value> {
         refused(500, false, 0.003),
         refused(502, false, 0.003),
         refused(504, false, 0.003),
-        json!({ "where": "calls_create", "kind": "refuse_connection", "probability": 0.003 }),
-        json!({ "where": "calls_create", "kind": "delay_ms", "ms": 300, "probability": 0.03 }),
+        json!({ "where": place, "kind": "refuse_connection", "probability": 0.003 }),
+        json!({ "where": place, "kind": "delay_ms", "ms": 300, "probability": 0.03 }),
     ];
     for how in ["cut", "500", "502", "503", "504", "garbled"] {
-        rules.push(json!({ "where": "calls_create", "kind": "taken_but_no_answer", "how": how, "probability": 0.004 }));
+        rules.push(json!({ "where": place, "kind": "taken_but_no_answer", "how": how, "probability": 0.004 }));
     }
-    rules.push(json!({ "where": "calls_create", "kind": "taken_but_no_answer", "how": "stall", "probability": 0.002 }));
+    rules.push(json!({ "where": place, "kind": "taken_but_no_answer", "how": "stall", "probability": 0.002 }));
     rules
 }
 
@@ -136,8 +139,8 @@ impl Fired {
                 continue;
             }
             let what = match (place, kind) {
-                ("calls_create", "taken_but_no_answer") => "call taken but no answer",
-                ("calls_create", _) => "call refused or not taken",
+                (place, "taken_but_no_answer") if PLACING.contains(&place) => "call taken but no answer",
+                (place, _) if PLACING.contains(&place) => "call refused or not taken",
                 (place, _) if READS.contains(&place) => "vendor reads failed",
                 (_, "drop") => "webhooks dropped",
                 (_, "double") => "webhooks doubled",
@@ -147,7 +150,7 @@ impl Fired {
             };
             *fired.by_kind.entry(what.to_owned()).or_default() += times;
             let clear = rule["json"] == true;
-            if place == "calls_create" && (kind == "refuse_connection" || kind == "http_status" && !clear) {
+            if PLACING.contains(&place) && (kind == "refuse_connection" || kind == "http_status" && !clear) {
                 fired.never_taken += times;
             }
         }

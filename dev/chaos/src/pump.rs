@@ -88,7 +88,7 @@ async fn deliver(run: &Run, line: Line, message: &Message, fate: Fate) -> bool {
         Fate::Dies(after) => {
             let Ok(answer) = tokio::time::timeout(after, work).await else {
                 count(&run.counters.dropped);
-                if line == Line::Calls {
+                if matches!(line, Line::Calls | Line::TrunkCalls) {
                     count(&run.counters.dropped_placing);
                 }
                 return false;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use elevenwire::store::{Store, StoreError};
+use futures_util::future::join_all;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use testkit::World;
@@ -21,8 +22,29 @@ use crate::injected::Counters;
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
     pub(crate) to: String,
-    /// The agent that hangs up on machines.
-    pub(crate) detects: bool,
+    pub(crate) agent: Agent,
+}
+
+/// Who is to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agent {
+    /// SignalWire dials, and bridges to it.
+    Bridged,
+    /// The same, and it hangs up on machines.
+    Watchful,
+    /// `ElevenLabs` dials through the trunk.
+    Trunk,
+}
+
+impl Agent {
+    /// Our name for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bridged => "demo",
+            Self::Watchful => "watchful",
+            Self::Trunk => "trunk",
+        }
+    }
 }
 
 /// A run under way.
@@ -99,11 +121,13 @@ impl Run {
     /// Messages that wait for a worker now.
     pub(crate) async fn count_waiting(&self) -> u64 {
         let name = QueueAttributeName::ApproximateNumberOfMessages;
-        let mut waiting = 0;
-        for line in Line::ALL {
+        let ask = |line: Line| {
             let pair = self.world.pair(line);
-            let asked = pair.sqs().get_queue_attributes().queue_url(&pair.url).attribute_names(name.clone()).send();
-            let answer = asked.await.unwrap();
+            pair.sqs().get_queue_attributes().queue_url(&pair.url).attribute_names(name.clone()).send()
+        };
+        let mut waiting = 0;
+        for answer in join_all(Line::ALL.map(ask)).await {
+            let answer = answer.unwrap();
             let count = answer.attributes().and_then(|all| all.get(&name)).and_then(|text| text.parse::<u64>().ok());
             waiting += count.unwrap_or(0);
         }

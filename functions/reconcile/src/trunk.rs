@@ -1,5 +1,7 @@
 //! Calls that ElevenLabs dialled: the carrier lists them under ids of the trunk's, so only ElevenLabs can be asked.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use elevenwire::call::{Event, Fact, State};
 use elevenwire::elevenlabs::client::Listing;
@@ -54,7 +56,9 @@ async fn ours(app: &App, call: &Unsettled) -> Result<Vec<(Conversation, Bytes)>,
         let mut found = Vec::new();
         for listed in page.conversations.iter().take(MOST_CANDIDATES) {
             let Some(body) = app.elevenlabs.get_conversation(&listed.conversation_id).await? else { continue };
-            let Ok(conversation) = Conversation::from_api(&body) else { continue };
+            // An answer of 200 that is none is an answer that was lost: not to be taken for "there is none".
+            let unread = |error| Failure::later(Duration::from_mins(1), format!("the vendor's answer: {error}"));
+            let conversation = Conversation::from_api(&body).map_err(unread)?;
             let variable = conversation.call_hints().call_id_variable;
             if [variable.as_deref(), conversation.user_id.as_deref()].contains(&Some(&call_id)) {
                 found.push((conversation, body));

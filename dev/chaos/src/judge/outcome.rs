@@ -4,16 +4,29 @@
 use simulator::book::{ConversationEntry, Dial};
 
 use super::Row;
+use crate::run::Agent;
 
 /// The outcomes that are right for a dial.
-pub(super) fn of(dial: &Dial, talks: &[&ConversationEntry], detects: bool) -> Vec<&'static str> {
+pub(super) fn of(dial: &Dial, talks: &[&ConversationEntry], agent: Agent) -> Vec<&'static str> {
     if dial.status == "canceled" {
         return vec!["canceled"];
     }
-    if dial.answered_at.is_none() {
-        return unanswered(dial);
+    match (dial.answered_at.is_some(), agent) {
+        (true, _) => answered(dial, talks, agent == Agent::Watchful),
+        (false, Agent::Trunk) => unanswered_by_trunk(dial),
+        (false, _) => unanswered(dial),
     }
-    answered(dial, talks, detects)
+}
+
+/// The agents' vendor tells the SIP status of a dial that came to nothing, and nothing about ringing: it cannot be known
+/// whether a person declined or the network did before it rang.
+fn unanswered_by_trunk(dial: &Dial) -> Vec<&'static str> {
+    match (dial.sip_code, dial.rung_at.is_some()) {
+        (Some(603), true) => vec!["declined"],
+        (Some(603), false) => vec!["declined", "network_blocked"],
+        (Some(500..=599), false) => vec!["failed", "network_blocked"],
+        _ => unanswered(dial),
+    }
 }
 
 fn arrived(dial: &Dial, event: &str) -> bool {

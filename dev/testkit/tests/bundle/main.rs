@@ -16,4 +16,5 @@ mod operations;
 mod outage;
 mod permissions;
 mod stack;
+mod trunk;
 mod webhooks;

@@ -29,7 +29,7 @@ pub async fn check(walk: &Walk, course: &Course, died: Option<&Mark>) {
         None => never_dialled(walk, call, died, &name),
         Some(dial) => dialled(walk, call, dial, died, &name),
     }
-    objects(walk, call, &name).await;
+    objects(walk, call, &name);
     queues(walk, &name);
     unchanged(walk, course, &name).await;
     rows(walk, course, &name).await;
@@ -93,7 +93,7 @@ fn conversation(walk: &Walk, dial: &Dial) -> Option<ConversationEntry> {
 
 /// One row a fact.
 async fn rows(walk: &Walk, course: &Course, name: &str) {
-    let client = walk.world.database.client().await;
+    let client = &walk.database;
     let number = async |sql: &str| -> i64 { client.query_one(sql, &[]).await.unwrap().get(0) };
     let same = "select count(*) from (select 1 from call_events group by call_id, kind, fact having count(*) > 1) d";
     assert_eq!(number(same).await, 0, "{name}: an event twice");
@@ -114,7 +114,7 @@ async fn rows(walk: &Walk, course: &Course, name: &str) {
 }
 
 /// Row and object agree, and nothing else lies there.
-async fn objects(walk: &Walk, call: &Value, name: &str) {
+fn objects(walk: &Walk, call: &Value, name: &str) {
     assert_eq!(walk.memory.objects("incoming/").len(), 0, "{name}: something was left in the way");
     let recordings = walk.memory.objects("recordings/");
     let path = call["recording"]["storage_path"].as_str();

@@ -8,8 +8,10 @@
     clippy::disallowed_methods,
     reason = "a test ends at the first thing that is not as it should be, and draws its names by chance"
 )]
+#![expect(clippy::large_futures, reason = "they are boxed where it matters, in `elevenwire::crash`")]
 
 mod absence;
+mod alone;
 mod judge;
 mod memory;
 mod scenarios;

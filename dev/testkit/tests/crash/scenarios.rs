@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use crate::walk::{Scenario, Walk};
 
 const TALKS: &str = "+14155550101";
-const MACHINE: &str = "+14155550150";
 const BUSY: &str = "+14155550151";
 const REFUSED: &str = "+14155550160";
 
@@ -86,7 +85,7 @@ async fn found_after_it_was_given_up_and_taken_back() {
         // Unknown, given up at the latest the second time, found; and time for whoever died then.
         steps: &[60, 15_000, 300, 3600, 60, 3600, 3600, 3600, 3600],
         later: Some((3, no_news())),
-        patience: Duration::from_millis(20),
+        patience: Duration::from_millis(10),
         only: &["place-call", "reconcile"],
         ..Scenario::of(TALKS, "canceled", rules(&[no_answer(), no_news(), lag]), &[Commit, Write, Http, Send])
     })
@@ -101,17 +100,18 @@ async fn a_machine_that_is_hung_up_on() {
         agent: json!({ "amd": "hang_up", "max_duration_secs": 7200 }),
         patience: Duration::from_millis(200),
         only: &["place-call", "call-status", "campaign-trigger", "signalwire-webhook status"],
-        ..Scenario::of(MACHINE, "voicemail", json!([]), &[Commit, Write, Http, Send])
+        ..Scenario::of(TALKS, "voicemail", json!([]), &[Commit, Write, Http, Send])
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_recording_that_is_fetched_in_parts() {
+    let no_push = json!([{ "where": "post_call_audio", "kind": "drop" }]);
     Walk::all(Scenario {
         vendors: json!({ "recording_secs": 1200, "recording_kbps": 64 }),
-        only: &["audio-webhook", "reconcile"],
-        ..Scenario::of(TALKS, "answered", json!([]), &[UploadBegin, Part, UploadEnd, Copy, Delete, Commit, Http])
+        only: &["audio-webhook"],
+        ..Scenario::of(TALKS, "answered", no_push, &[Http, UploadBegin, Part, UploadEnd, Copy, Delete, Commit])
     })
     .await;
 }
@@ -154,4 +154,10 @@ async fn refused_for_now_by_the_agents_vendor_and_taken_when_asked_again() {
     let patience =
         json!([{ "where": "outbound_call", "kind": "http_status", "status": 429, "json": true, "times": 1 }]);
     Walk::all(trunk(BUSY, "busy", patience, &[Commit, Http, Send])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_by_the_agents_vendor() {
+    let no = json!([{ "where": "outbound_call", "kind": "http_status", "status": 400, "json": true }]);
+    Walk::all(trunk(TALKS, "failed", no, &[Commit, Http, Send])).await;
 }

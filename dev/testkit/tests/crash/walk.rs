@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use simulator::book::Book;
 use testkit::World;
 use testkit::lines::Line;
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::judge;
@@ -61,7 +62,7 @@ impl Scenario {
         }
     }
 
-    /// Whether a machine that answers is to be hung up on.
+    /// Whether the agent hangs up on machines; then one answers.
     pub fn hangs_up_on_machines(&self) -> bool {
         self.agent["amd"] == "hang_up"
     }
@@ -72,6 +73,10 @@ pub struct Walk {
     pub memory: Memory,
     pub stage: Stage,
     pub scenario: Scenario,
+    /// A connection of its own.
+    pub database: Client,
+    /// The statements that empty all tables but the agents'.
+    forgetting: String,
 }
 
 /// What is left when the course of events is over.
@@ -102,7 +107,7 @@ impl Walk {
         let course = walk.live(None).await;
         judge::counts(&course);
         judge::check(&walk, &course, None).await;
-        let marks = walk.marks(&course);
+        let marks = walk.marks(&course.traces);
         for effect in walk.scenario.effects {
             for point in [Point::Before(*effect), Point::After(*effect)] {
                 assert!(marks.iter().any(|mark| mark.point == point), "nothing was {point}: {:#?}", course.traces);
@@ -120,7 +125,8 @@ impl Walk {
         println!("walked {} points of {} runs in {:.0?}", marks.len(), course.traces.len(), begun.elapsed());
     }
 
-    async fn new(scenario: Scenario) -> Self {
+    /// A world for a scenario, in which nothing has happened yet.
+    pub async fn new(scenario: Scenario) -> Self {
         let (memory, cloud) = Memory::start().await;
         let stage = Stage::default();
         let config =
@@ -132,15 +138,17 @@ impl Walk {
         agent.as_object_mut().unwrap().extend(scenario.agent.as_object().unwrap().clone());
         let (status, body) = world.send(Method::PUT, "/api/agents/demo", Some(&agent), &[]).await;
         assert_eq!(status, 200, "{body}");
-        Self { world, memory, stage, scenario }
+        let database = world.database.client().await;
+        let forgetting = forgetting(&database).await;
+        Self { world, memory, stage, scenario, database, forgetting }
     }
 
     /// The points of the course that was just lived through.
-    fn marks(&self, course: &Course) -> Vec<Mark> {
+    pub fn marks(&self, traces: &BTreeMap<Turn, Vec<Point>>) -> Vec<Mark> {
         let walked =
             |of: &str| self.scenario.only.is_empty() || self.scenario.only.iter().any(|only| of.starts_with(only));
         let mut marks = Vec::new();
-        for (turn, points) in &course.traces {
+        for (turn, points) in traces {
             for (index, point) in points.iter().enumerate().filter(|_| walked(&turn.of)) {
                 marks.push(Mark { turn: turn.clone(), index, point: *point });
             }
@@ -163,6 +171,10 @@ impl Walk {
         self.stage.clear(mark);
         let (call_id, key) = self.ask().await;
         self.rest().await;
+        if self.scenario.hangs_up_on_machines() {
+            self.detect(call_id).await;
+            self.rest().await;
+        }
         let mut call = self.world.view(call_id).await;
         for (step, secs) in self.scenario.steps.iter().enumerate() {
             if self.is_over(&call) {
@@ -206,7 +218,9 @@ impl Walk {
         self.memory.advance(by);
         self.stage.run("campaign-trigger", self.world.sweep()).await;
         self.rest().await;
-        self.stage.run("reconcile", self.world.reconcile()).await;
+        if let Some(summary) = self.stage.run("reconcile", self.world.reconcile()).await {
+            assert_eq!(summary.failed, 0, "reconcile could not do its work: {summary:?}");
+        }
         self.rest().await;
     }
 
@@ -219,14 +233,37 @@ impl Walk {
             if status == 202 {
                 return (Uuid::parse_str(body["id"].as_str().unwrap()).unwrap(), key);
             }
-            let client = self.world.database.client().await;
-            let row =
-                client.query_opt("select id from calls where to_number = $1", &[&self.scenario.to]).await.unwrap();
+            let row = self
+                .database
+                .query_opt("select id from calls where to_number = $1", &[&self.scenario.to])
+                .await
+                .unwrap();
             if let Some(row) = row {
                 return (row.get(0), key);
             }
         }
         panic!("the call could not be asked for");
+    }
+
+    /// While they talk, the carrier says that it is a machine. Without an answer it says so again, three times in all. (The
+    /// simulator's own machines are done with talking before they could be hung up on at this pace.)
+    async fn detect(&self, call_id: Uuid) {
+        let find =
+            |book: &Book| book.dials.values().find(|dial| dial.answered_at.is_some()).map(|dial| dial.sid.clone());
+        // Whoever was to ask has died: there is no call.
+        let Some(sid) = self.world.vendors.book(find) else { return };
+        let url = format!("{}/api/webhooks/signalwire/status/{call_id}?kind=amd", self.world.url);
+        let body = format!("CallSid={sid}&AnsweredBy=machine");
+        let key = self.world.vendors.config().signing_key.clone().into();
+        let signature = elevenwire::signalwire::signature::sign_form(&key, &url, body.as_bytes());
+        for _ in 0..3 {
+            let request = self.world.http.post(&url).header("X-SignalWire-Signature", &signature);
+            let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(body.clone());
+            if request.send().await.unwrap().status() == 204 {
+                return;
+            }
+        }
+        panic!("nobody took what the carrier said");
     }
 
     /// The wish, as its author sends it.
@@ -247,7 +284,7 @@ impl Walk {
     }
 
     /// One message of each queue; whether there was one. What died is delivered again at once.
-    async fn work_off(&self) -> bool {
+    pub async fn work_off(&self) -> bool {
         let mut worked = false;
         for line in Line::ALL {
             let url = &self.world.pair(line).url;
@@ -265,15 +302,18 @@ impl Walk {
     }
 
     /// Everything as it was before the first call.
-    async fn forget(&self) {
+    pub async fn forget(&self) {
         self.world.vendors.reset(true);
         self.memory.clear();
-        let client = self.world.database.client().await;
-        let rows = client
-            .query("select tablename::text from pg_tables where schemaname = 'public' and tablename not in ('agents', 'refinery_schema_history')", &[])
-            .await
-            .unwrap();
-        let tables: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        client.batch_execute(&format!("truncate {} restart identity cascade", tables.join(", "))).await.unwrap();
+        self.database.batch_execute(&self.forgetting).await.unwrap();
     }
+}
+
+/// Deleting from tables of a few rows is faster than truncating them; without their triggers they go in any order.
+async fn forgetting(database: &Client) -> String {
+    let tables = "select tablename::text from pg_tables where schemaname = 'public'
+        and tablename not in ('agents', 'refinery_schema_history')";
+    let rows = database.query(tables, &[]).await.unwrap();
+    let deletes: Vec<String> = rows.iter().map(|row| format!("delete from {};", row.get::<_, String>(0))).collect();
+    format!("set session_replication_role = replica; {}", deletes.concat())
 }

@@ -9,6 +9,7 @@
 
 mod asking;
 mod calls;
+mod garbled;
 mod homecoming;
 mod placing;
 mod replaying;

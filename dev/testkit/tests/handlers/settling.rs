@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::World;
 use uuid::Uuid;
 
-fn faults(world: &World, rules: &Value) {
+pub(crate) fn faults(world: &World, rules: &Value) {
     world.vendors.configure(json!({ "faults": rules })).unwrap();
 }
 
@@ -18,7 +18,7 @@ fn drop_all_webhooks(world: &World) {
 }
 
 /// Lets time pass, as much as a day, with the schedules running.
-async fn let_time_pass(world: &World, call_id: Uuid, wanted: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn let_time_pass(world: &World, call_id: Uuid, wanted: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..80 {
         world.pump().await;
         world.vendors.wait_idle(Duration::from_secs(5)).await;
@@ -34,7 +34,7 @@ async fn let_time_pass(world: &World, call_id: Uuid, wanted: impl Fn(&Value) -> 
     panic!("it never came as far: {:#}", world.view(call_id).await);
 }
 
-fn settled(call: &Value) -> bool {
+pub(crate) fn settled(call: &Value) -> bool {
     !call["settled_at"].is_null()
 }
 

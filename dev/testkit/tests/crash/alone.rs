@@ -1,0 +1,102 @@
+//! Writers that no call of a scenario meets.
+
+use std::time::Duration;
+
+use elevenwire::crash::Effect::{Commit, Postpone, Put, Send, Write};
+use elevenwire::crash::{Effect, Point};
+use elevenwire::queue::CallCommand;
+use http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::stage::Mark;
+use crate::walk::{Scenario, Walk};
+
+const TALKS: &str = "+14155550101";
+
+/// Does something once, traced; then once more for each point, dying there.
+async fn each(walk: &Walk, effects: &[Effect], course: impl AsyncFn(Option<&Mark>)) {
+    let live = async |mark: Option<&Mark>| {
+        walk.forget().await;
+        walk.stage.clear(mark.cloned());
+        course(mark).await;
+        assert_eq!(walk.stage.died().as_ref(), mark);
+    };
+    live(None).await;
+    let marks = walk.marks(&walk.stage.traces());
+    for effect in effects {
+        assert!(
+            marks.iter().any(|mark| mark.point == Point::After(*effect)),
+            "nothing was after {effect:?}: {marks:#?}"
+        );
+    }
+    for mark in &marks {
+        live(Some(mark)).await;
+    }
+    println!("walked {} points", marks.len());
+}
+
+async fn world(only: &'static [&'static str], vendors: Value) -> Walk {
+    let scenario = Scenario::of(TALKS, "answered", json!([]), &[]);
+    Walk::new(Scenario { only, vendors, patience: Duration::from_millis(200), ..scenario }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_and_a_report_are_written_when_asked_again() {
+    let walk = world(&["api", "report"], json!({})).await;
+    let agent = json!({ "elevenlabs_agent_id": "agent_second", "number": "+14155550199",
+        "caller_ids": [testkit::world::CALLER_ID] });
+    each(&walk, &[Write, Put], async |mark| {
+        walk.database.execute("delete from agents where name = 'second'", &[]).await.unwrap();
+        let put = async || walk.world.send(Method::PUT, "/api/agents/second", Some(&agent), &[]).await.0;
+        let report = async || walk.stage.run("report", walk.world.report()).await.is_some();
+        let (stored, reported) = (put().await, report().await);
+        assert_eq!(stored == 201 && reported, mark.is_none());
+        if mark.is_some() {
+            assert!([200, 201].contains(&put().await));
+            assert!(report().await);
+        }
+        assert_eq!(walk.world.database.count("select count(*) from agents where name = 'second'").await, 1);
+        assert_eq!(walk.memory.objects("reports/").len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_never_be_read_is_noted_once_and_put_aside() {
+    let walk = world(&["transcription-webhook"], json!({})).await;
+    each(&walk, &[Commit, Send], async |_| {
+        let unreadable = json!({ "type": "post_call_transcription", "data": { "agent_id": "a" } });
+        assert_eq!(walk.world.post_webhook(&unreadable.to_string()).await, 200);
+        walk.rest().await;
+        let noted = "select count(*) from deliveries where result = 'refused' and reason <> ''";
+        assert_eq!(walk.world.database.count(noted).await, 1);
+        let left = walk.memory.left();
+        assert!(
+            !left.is_empty() && left.iter().all(|message| message.starts_with("transcriptions-dlq: ")),
+            "{left:#?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_attempt_to_a_live_number_waits() {
+    // The first call lasts for seven seconds.
+    let walk = world(&["place-call"], json!({ "time_scale": 1000, "talk_secs": 7000 })).await;
+    each(&walk, &[Write, Postpone], async |_| {
+        let key = Uuid::new_v4().to_string();
+        assert_eq!(walk.post_call(&key).await.0, 202);
+        let copy = "insert into calls select (jsonb_populate_record(c, jsonb_build_object('id', gen_random_uuid()))).*
+            from calls c returning id";
+        let second: Uuid = walk.database.query_one(copy, &[]).await.unwrap().get(0);
+        walk.rest().await;
+        walk.world.cloud.calls.queue().send(&CallCommand::Place { call_id: second }).await.unwrap();
+        walk.rest().await;
+        let waits =
+            format!("select count(*) from calls where id = '{second}' and state = 'intent' and due_at > created_at");
+        assert_eq!(walk.world.database.count(&waits).await, 1);
+        assert!(walk.world.vendors.book(|book| book.dials.len()) <= 1);
+    })
+    .await;
+}
