@@ -81,7 +81,7 @@ impl Memory {
         let ready = queue.iter().position(|message| message.hidden.is_zero())?;
         let message = queue.get(ready).cloned();
         // Until it is deleted it is there, hidden.
-        queue.get_mut(ready)?.hidden = Duration::from_secs(180);
+        queue.get_mut(ready)?.hidden = Duration::from_mins(3);
         message
     }
 
@@ -105,7 +105,9 @@ impl Memory {
     /// Time passes.
     pub fn advance(&self, by: Duration) {
         for queue in self.inside().queues.values_mut() {
-            queue.iter_mut().for_each(|message| message.hidden = message.hidden.saturating_sub(by));
+            for message in queue {
+                message.hidden = message.hidden.saturating_sub(by);
+            }
         }
     }
 
