@@ -306,7 +306,7 @@ impl Fact {
             Self::Carrier { sid, status, sip_code, .. } => {
                 format!("carrier:{sid}:{status:?}:{}", sip_code.unwrap_or(0))
             }
-            Self::Fetched { sid, .. } => format!("fetched:{sid}"),
+            Self::Fetched { sid, answered_by } => format!("fetched:{sid}:{answered_by:?}"),
             Self::Detected { sid, answered_by } => format!("detected:{sid}:{answered_by:?}"),
             Self::AgentLeg { sid, status, .. } => format!("agent:{sid}:{status:?}"),
             Self::Conversed { conversation_id, voicemail, screened, .. } => {
