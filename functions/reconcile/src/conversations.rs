@@ -18,6 +18,9 @@ use crate::{App, Budget};
 /// A list is read again from this long before its newest entry: conversations appear late, and run for hours.
 const OVERLAP_HOURS: i64 = 3;
 
+/// After this many conversations that could not be fetched, the rest of a list waits for the next run.
+const MOST_FAILURES: usize = 10;
+
 /// How far back the first reading of an agent's list goes.
 const FIRST_READING_DAYS: i64 = 1;
 
@@ -62,30 +65,47 @@ pub async fn keep(app: &App, conversation: &Conversation, body: Bytes, now: Time
     Ok(app.transcriptions.send(&arrived).await?)
 }
 
+/// What one reading of a list came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reading {
+    /// Conversations that were fetched.
+    pub fetched: usize,
+    /// Conversations that could not be fetched now.
+    pub failed: usize,
+}
+
 /// Reads an agent's list from its watermark on, oldest first, and fetches what is not stored as final: also calls that
-/// nobody placed. The watermark moves after each page's work is durable, and never past a conversation that still runs.
+/// nobody placed. The watermark moves after each page's work is durable, and never past a conversation that still runs or
+/// could not be fetched. One that fails does not stop the others; several are a vendor that is away.
 pub async fn read_list(
     app: &App,
     agent_id: &str,
     read_until: Option<Timestamp>,
     now: Timestamp,
     budget: Budget,
-) -> Result<usize, Failure> {
+) -> Result<Reading, Failure> {
     let newest = now.checked_sub(OVERLAP_HOURS.hours()).unwrap_or(now);
     let first = || now.checked_sub((FIRST_READING_DAYS * 24).hours()).unwrap_or(now);
     // A second earlier, because the vendor's "after" may not include its bound.
     let from = read_until.unwrap_or_else(first).checked_sub(1.second()).unwrap_or(now);
     let listing =
         Listing { agent_id: Some(agent_id), started_after: Some(from), oldest_first: true, ..Listing::default() };
-    let (mut cursor, mut fetched, mut unfinished) = (None::<String>, 0, None::<Timestamp>);
+    let (mut cursor, mut reading, mut unfinished) = (None::<String>, Reading::default(), None::<Timestamp>);
     while !budget.is_over() {
         let page = app.elevenlabs.list_conversations(&listing, cursor.as_deref()).await?;
         for listed in wanted(app, &page.conversations).await? {
-            if listed.status.is_final() {
-                fetch(app, &listed.conversation_id, now).await?;
-                fetched += 1;
-            } else {
-                unfinished = unfinished.or(listed.started_at);
+            let failed = if listed.status.is_final() { fetch(app, &listed.conversation_id, now).await.err() } else { None };
+            match failed {
+                None if listed.status.is_final() => reading.fetched += 1,
+                None => unfinished = unfinished.or(listed.started_at),
+                Some(failure) => {
+                    tracing::warn!(error = failure.reason, "a conversation could not be fetched now");
+                    unfinished = unfinished.or(listed.started_at);
+                    reading.failed += 1;
+                    if reading.failed >= MOST_FAILURES {
+                        return Err(failure);
+                    }
+                }
             }
         }
         let read = page.conversations.last().and_then(|listed| listed.started_at);
@@ -98,7 +118,7 @@ pub async fn read_list(
             None => break,
         }
     }
-    Ok(fetched)
+    Ok(reading)
 }
 
 /// What is not stored as final.

@@ -179,7 +179,10 @@ pub async fn settle(app: &App, now: Timestamp, budget: Budget) -> Result<Summary
     }
     for (agent_id, read_until) in app.store.watermarks().await? {
         match conversations::read_list(app, &agent_id, read_until, now, budget).await {
-            Ok(fetched) => summary.fetched += fetched,
+            Ok(reading) => {
+                summary.fetched += reading.fetched;
+                summary.failed += reading.failed;
+            }
             Err(failure) => count(&mut summary.failed, &agent_id, Err(failure)),
         }
     }
