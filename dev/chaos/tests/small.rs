@@ -39,7 +39,7 @@ async fn a_judge_that_is_shown_changed_tables_says_so() {
         "update call_recordings set storage_path = (select storage_path from call_recordings order by id desc limit 1)
          where id = (select min(id) from call_recordings)",
         "delete from conversations where id = (select max(id) from conversations)",
-        "update calls set carrier_sid = 'another' where id = (select max(id::text)::uuid from calls where carrier_sid is not null)",
+        "update calls set carrier_sid = 'another' where id = (select max(id::text)::uuid from calls where carrier_sid is not null and connect = 'sip')",
     ];
     let verdict = Box::pin(run_and_change(&settings, &changes, &|_| {})).await;
     let said = verdict.to_string();

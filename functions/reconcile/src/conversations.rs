@@ -43,7 +43,7 @@ pub async fn fetch_for(app: &App, call: &Unsettled, now: Timestamp) -> Result<bo
     }
 }
 
-/// Fetches one conversation, keeps its body like a webhook's, and hands it to the same consumer.
+/// Fetches one conversation, and keeps it once it is final. Whether the vendor has it.
 async fn fetch(app: &App, conversation_id: &str, now: Timestamp) -> Result<bool, Failure> {
     let Some(id) = safe_id(conversation_id) else { return Ok(false) };
     let Some(body) = app.elevenlabs.get_conversation(id).await? else { return Ok(false) };
@@ -56,6 +56,7 @@ async fn fetch(app: &App, conversation_id: &str, now: Timestamp) -> Result<bool,
     Ok(true)
 }
 
+/// Keeps the API's answer like a webhook's body, and hands it to the same consumer.
 pub async fn keep(app: &App, conversation: &Conversation, body: Bytes, now: Timestamp) -> Result<(), Failure> {
     let digest = hex::encode(Sha256::digest(&body));
     let day = conversation.started_at.unwrap_or(now).to_zoned(TimeZone::UTC).strftime("%Y/%m/%d").to_string();
@@ -94,18 +95,18 @@ pub async fn read_list(
     while !budget.is_over() {
         let page = app.elevenlabs.list_conversations(&listing, cursor.as_deref()).await?;
         for listed in wanted(app, &page.conversations).await? {
-            let failed = if listed.status.is_final() { fetch(app, &listed.conversation_id, now).await.err() } else { None };
-            match failed {
-                None if listed.status.is_final() => reading.fetched += 1,
-                None => unfinished = unfinished.or(listed.started_at),
-                Some(failure) => {
-                    tracing::warn!(error = failure.reason, "a conversation could not be fetched now");
-                    unfinished = unfinished.or(listed.started_at);
-                    reading.failed += 1;
-                    if reading.failed >= MOST_FAILURES {
-                        return Err(failure);
-                    }
-                }
+            let last = listed.status.is_final();
+            let done = if last { fetch(app, &listed.conversation_id, now).await.map(drop) } else { Ok(()) };
+            if last && done.is_ok() {
+                reading.fetched += 1;
+                continue;
+            }
+            unfinished = unfinished.or(listed.started_at);
+            let Err(failure) = done else { continue };
+            tracing::warn!(error = failure.reason, "a conversation could not be fetched now");
+            reading.failed += 1;
+            if reading.failed >= MOST_FAILURES {
+                return Err(failure);
             }
         }
         let read = page.conversations.last().and_then(|listed| listed.started_at);

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::World;
 
-use crate::settling::{faults, let_time_pass, settled};
+use crate::settling::{drop_all_webhooks, faults, let_time_pass, settled};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_in_place_of_a_recording_is_not_stored_as_one() {
@@ -66,4 +66,27 @@ async fn a_bad_number_is_known_by_its_code_also_when_it_stands_in_a_text() {
     world.vendors.configure(json!({ "switches": { "error_shape": "texts" } })).unwrap();
     let call_id = world.call("+14155550160").await;
     assert_eq!(world.settled(call_id).await["outcome"], "unreachable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_cannot_be_fetched_does_not_keep_the_later_ones_away() {
+    let world = World::start().await;
+    drop_all_webhooks(&world);
+    for from in ["+14155550177", "+14155550178"] {
+        let inbound = json!({ "number": testkit::world::AGENT_NUMBER, "from": from });
+        let asked = world.http.post(format!("{}/control/inbound", world.vendors.url())).json(&inbound).send().await;
+        assert_eq!(asked.unwrap().status(), 202);
+        world.vendors.wait_idle(std::time::Duration::from_secs(10)).await;
+    }
+    let first = world.vendors.book(|book| {
+        let first = book.conversations.values().min_by_key(|conversation| conversation.started_at);
+        first.unwrap().conversation_id.clone()
+    });
+    faults(&world, &json!([{ "where": "conversation_get", "kind": "http_status", "status": 500, "call": first }]));
+    world.clock.advance(std::time::Duration::from_mins(5));
+    let summary = world.reconcile().await;
+    assert_eq!((summary.fetched, summary.failed), (1, 1));
+    world.pump().await;
+    faults(&world, &json!([]));
+    assert_eq!(world.reconcile().await.fetched, 1, "the watermark has waited for it");
 }

@@ -11,7 +11,7 @@ pub(crate) fn faults(world: &World, rules: &Value) {
 }
 
 /// No post-call webhook and no status callback arrives; voice and initiation do.
-fn drop_all_webhooks(world: &World) {
+pub(crate) fn drop_all_webhooks(world: &World) {
     let rules = ["status_callback", "post_call_transcription", "post_call_audio", "call_initiation_failure"];
     let rules: Vec<Value> = rules.iter().map(|place| json!({ "where": place, "kind": "drop" })).collect();
     faults(world, &json!(rules));
