@@ -36,8 +36,8 @@ def main() -> None:
     arguments = parser.parse_args()
     env = deploy.read_env(Layout.from_env().env_file)
     print(f"{'door':20} {'event':34} {'cold ms':>8} {'cpu ms':>7} {'warm ms':>8} {'cpu ms':>7} {'MB':>6}")
-    for name, prefix in DOORS.items():
-        path = choose(name, prefix)
+    for name, case_name in DOORS.items():
+        path = ROOT / "events" / name / f"{case_name}.json"
         case = events.load(path, env)
         events.prepare(case, env)
         event = json.dumps(case.event, ensure_ascii=False)
@@ -49,12 +49,6 @@ def main() -> None:
         _, _, warm, warm_cpu = runs[-1]
         size = program.stat().st_size / 1e6
         print(f"{name:20} {path.stem:34} {cold:8.0f} {cold_cpu:7.0f} {warm:8.1f} {warm_cpu:7.2f} {size:6.1f}")
-
-
-def choose(name: str, prefix: str) -> Path:
-    """The event of that name, else the first one of the function."""
-    cases = sorted((ROOT / "events" / name).glob("*.json"))
-    return next((case for case in cases if case.stem.startswith(prefix)), cases[0])
 
 
 def measure(program: Path, env: dict[str, str], name: str, event: str, warm: int) -> tuple[float, float, float, float]:
