@@ -234,6 +234,12 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// A worker by the addresses of its two queues.
+    #[must_use]
+    pub fn new(client: &aws_sdk_sqs::Client, url: String, dead_letter_url: String) -> Self {
+        Self { queue: Queue::new(client.clone(), url), dead_letters: Queue::new(client.clone(), dead_letter_url) }
+    }
+
     /// Works a batch off, one message after the other. What passes is tried again after its own delay, as a partial
     /// failure of the batch; what can never succeed goes to the dead-letter queue with its reason. A message that is not
     /// one of ours is put aside alone: it never fails its neighbours.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
-use elevenwire::elevenlabs::client::{Audio, Client};
+use elevenwire::elevenlabs::client::{API_URL, Audio, Client};
 use elevenwire::elevenlabs::events::safe_id;
 use elevenwire::mp3::DurationMeter;
 use elevenwire::queue::{RecordingArrived, RecordingTask};
@@ -62,7 +62,7 @@ impl Config {
             database_url: env.secret("DATABASE_URL"),
             bucket: env.required("S3_BUCKET"),
             api_key: env.secret("ELEVENLABS_API_KEY"),
-            api_url: env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| "https://api.elevenlabs.io".to_owned()),
+            api_url: env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned()),
             queue_url: env.required("RECORDINGS_QUEUE_URL"),
             dead_letter_queue_url: env.required("DEAD_LETTER_QUEUE_URL"),
         };

@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use elevenwire::blobs::Blobs;
 use elevenwire::config::Env;
 use elevenwire::elevenlabs::client::Client;
-use elevenwire::queue::{Queue, RecordingTask, Worker};
+use elevenwire::queue::{RecordingTask, Worker};
 use elevenwire::store::Store;
 use elevenwire::{aws, http, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -22,10 +22,7 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
-    let worker = Worker {
-        queue: Queue::new(sqs.clone(), config.queue_url),
-        dead_letters: Queue::new(sqs, config.dead_letter_queue_url),
-    };
+    let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
     let app = App {
         store: Store::new(config.database_url),
         blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),

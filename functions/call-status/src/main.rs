@@ -14,10 +14,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = Config::from_env(Env::of_process())?;
     let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
-    let worker = Worker {
-        queue: Queue::new(sqs.clone(), config.queue_url),
-        dead_letters: Queue::new(sqs.clone(), config.dead_letter_queue_url),
-    };
+    let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
     let app = App { store: Store::new(config.database_url), calls: Queue::new(sqs, config.calls_queue_url) };
     let (app, worker) = (&app, &worker);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {

@@ -10,6 +10,7 @@ pub use checks::App;
 use elevenwire::auth::{Scope, Tokens};
 use elevenwire::blobs::{BlobError, Blobs};
 use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::elevenlabs::client::API_URL;
 use elevenwire::http::{Inbound, Reply};
 use elevenwire::problem::Problem;
 use elevenwire::signalwire::space::SpaceUrl;
@@ -97,8 +98,7 @@ impl Config {
         let project_id = env.required("SIGNALWIRE_PROJECT_ID");
         let carrier_token = env.secret("SIGNALWIRE_API_TOKEN");
         let elevenlabs_key = env.secret("ELEVENLABS_API_KEY");
-        let elevenlabs_url =
-            env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| "https://api.elevenlabs.io".to_owned());
+        let elevenlabs_url = env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned());
         let queue_urls = [
             ("calls", env.required("CALLS_QUEUE_URL")),
             ("trunk-calls", env.required("TRUNK_CALLS_QUEUE_URL")),

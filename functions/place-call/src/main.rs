@@ -2,7 +2,7 @@
 
 use aws_lambda_events::sqs::SqsEvent;
 use elevenwire::config::Env;
-use elevenwire::queue::{CallCommand, Queue, Worker};
+use elevenwire::queue::{CallCommand, Worker};
 use elevenwire::signalwire::client::{Client, TIMEOUT};
 use elevenwire::store::Store;
 use elevenwire::{aws, telemetry};
@@ -15,10 +15,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = Config::from_env(Env::of_process())?;
     let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
-    let worker = Worker {
-        queue: Queue::new(sqs.clone(), config.queue_url),
-        dead_letters: Queue::new(sqs, config.dead_letter_queue_url),
-    };
+    let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
     let app = App {
         store: Store::new(config.database_url),
         carrier: Client::new(config.space, config.project_id, config.token, TIMEOUT)?,

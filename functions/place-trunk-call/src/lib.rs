@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use elevenwire::call::{Connect, Fact};
 use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::elevenlabs::client::API_URL;
 use elevenwire::elevenlabs::outbound::{OutboundAnswer, OutboundCall, Trunk};
 use elevenwire::phone::PhoneNumber;
 use elevenwire::queue::CallCommand;
@@ -59,9 +60,7 @@ impl Config {
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let config = Self {
             database_url: env.secret("DATABASE_URL"),
-            elevenlabs_url: env
-                .optional("ELEVENLABS_API_URL")
-                .unwrap_or_else(|| "https://api.elevenlabs.io".to_owned()),
+            elevenlabs_url: env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned()),
             elevenlabs_key: env.secret("ELEVENLABS_API_KEY"),
             max_retries: env.parsed("CALL_MAX_RETRIES", 3),
             retry_delay: Duration::from_millis(env.parsed("CALL_RETRY_DELAY_MS", 5000)),

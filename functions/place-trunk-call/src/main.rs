@@ -3,7 +3,7 @@
 use aws_lambda_events::sqs::SqsEvent;
 use elevenwire::config::Env;
 use elevenwire::elevenlabs::outbound::{ANSWER_TAKES, Trunk};
-use elevenwire::queue::{CallCommand, Queue, Worker};
+use elevenwire::queue::{CallCommand, Worker};
 use elevenwire::store::Store;
 use elevenwire::{aws, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -15,10 +15,7 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = Config::from_env(Env::of_process())?;
     let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
-    let worker = Worker {
-        queue: Queue::new(sqs.clone(), config.queue_url),
-        dead_letters: Queue::new(sqs, config.dead_letter_queue_url),
-    };
+    let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
     let app = App {
         store: Store::new(config.database_url),
         trunk: Trunk::new(&config.elevenlabs_url, config.elevenlabs_key)?,

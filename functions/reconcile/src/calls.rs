@@ -53,8 +53,7 @@ fn next_look(call: &Unsettled, now: Timestamp) -> Option<Timestamp> {
 /// was taken, and not among those that are bound to a call already. A queued call has no start time, so that is never
 /// asked for.
 async fn find(app: &App, call: &Unsettled, now: Timestamp) -> Result<(), Failure> {
-    let number = |text: &str| PhoneNumber::parse(text).map_err(|error| Failure::never(error.to_string()));
-    let listed = app.carrier.list_calls(&number(&call.to)?, &number(&call.from)?).await?;
+    let listed = list(app, call).await?;
     let asked_at = call.claimed_at.unwrap_or(now);
     let window = after(asked_at, (-EARLIER_SECS).seconds())..=after(asked_at, LATER_SECS.seconds());
     let near = |record: &CallRecord| {
@@ -72,6 +71,12 @@ async fn find(app: &App, call: &Unsettled, now: Timestamp) -> Result<(), Failure
             Ok(())
         }
     }
+}
+
+/// Every call of the carrier's between these two numbers.
+async fn list(app: &App, call: &Unsettled) -> Result<Vec<CallRecord>, Failure> {
+    let number = |text: &str| PhoneNumber::parse(text).map_err(|error| Failure::never(error.to_string()));
+    app.carrier.list_calls(&number(&call.to)?, &number(&call.from)?).await
 }
 
 async fn adopt(app: &App, call: &Unsettled, record: &CallRecord, now: Timestamp) -> Result<(), Failure> {
@@ -119,9 +124,8 @@ async fn with_its_code(app: &App, call: &Unsettled, record: CallRecord) -> Resul
     if record.sip_result_code.is_some() || !status.is_some_and(CarrierStatus::is_final) {
         return Ok(record);
     }
-    let number = |text: &str| PhoneNumber::parse(text).map_err(|error| Failure::never(error.to_string()));
-    let listed = app.carrier.list_calls(&number(&call.to)?, &number(&call.from)?).await?;
-    let fuller = listed.into_iter().find(|other| other.sid == record.sid && other.status == record.status);
+    let fuller =
+        list(app, call).await?.into_iter().find(|other| other.sid == record.sid && other.status == record.status);
     Ok(fuller.unwrap_or(record))
 }
 

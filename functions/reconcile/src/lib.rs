@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
-use elevenwire::elevenlabs;
+use elevenwire::elevenlabs::{self, client::API_URL};
 use elevenwire::queue::{Queue, RecordingTask};
 use elevenwire::retry::Failure;
 use elevenwire::signalwire::{self, space::SpaceUrl};
@@ -120,8 +120,7 @@ impl Config {
         let project_id = env.required("SIGNALWIRE_PROJECT_ID");
         let carrier_token = env.secret("SIGNALWIRE_API_TOKEN");
         let elevenlabs_key = env.secret("ELEVENLABS_API_KEY");
-        let elevenlabs_url =
-            env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| "https://api.elevenlabs.io".to_owned());
+        let elevenlabs_url = env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned());
         let calls_queue_url = env.required("CALLS_QUEUE_URL");
         let transcriptions_queue_url = env.required("TRANSCRIPTIONS_QUEUE_URL");
         let recordings_queue_url = env.required("RECORDINGS_QUEUE_URL");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
-use elevenwire::elevenlabs::client::Client;
+use elevenwire::elevenlabs::client::{API_URL, Client};
 use elevenwire::elevenlabs::conversation::Conversation;
 use elevenwire::elevenlabs::events::{Kind, PostCall};
 use elevenwire::queue::{API_CONVERSATION, ConversationArrived};
@@ -55,7 +55,7 @@ impl Config {
             database_url: env.secret("DATABASE_URL"),
             bucket: env.required("S3_BUCKET"),
             api_key: env.secret("ELEVENLABS_API_KEY"),
-            api_url: env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| "https://api.elevenlabs.io".to_owned()),
+            api_url: env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned()),
             queue_url: env.required("TRANSCRIPTIONS_QUEUE_URL"),
             dead_letter_queue_url: env.required("DEAD_LETTER_QUEUE_URL"),
         };

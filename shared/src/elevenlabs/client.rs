@@ -18,6 +18,9 @@ use crate::signalwire::reason::masked;
 use crate::signalwire::space::is_loopback;
 use crate::signalwire::wire;
 
+/// The vendor's own address, unless a residency has another.
+pub const API_URL: &str = "https://api.elevenlabs.io";
+
 /// How soon to ask again when the vendor did not say.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// Credentials, credit and addresses are mended by a person: the work waits for it rather than being given up.

@@ -7,7 +7,8 @@ use elevenwire::queue::CallCommand;
 use elevenwire::store::claims::Claim;
 use serde_json::{Value, json};
 use testkit::World;
-use uuid::Uuid;
+
+use crate::settling::{faults, let_time_pass, settled};
 
 const NUMBER: &str = "+15550002222";
 
@@ -31,33 +32,8 @@ async fn that_rings(secs: u32) -> World {
     world
 }
 
-fn faults(world: &World, rules: &Value) {
-    world.vendors.configure(json!({ "faults": rules })).unwrap();
-}
-
 fn dials(world: &World) -> usize {
     world.vendors.book(|book| book.dials.len())
-}
-
-fn settled(call: &Value) -> bool {
-    !call["settled_at"].is_null()
-}
-
-/// Lets time pass, with the schedules running.
-async fn let_time_pass(world: &World, call_id: Uuid, wanted: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..80 {
-        world.pump().await;
-        world.vendors.wait_idle(Duration::from_secs(5)).await;
-        world.pump().await;
-        let call = world.view(call_id).await;
-        if wanted(&call) {
-            return call;
-        }
-        world.clock.advance(Duration::from_mins(5));
-        world.sweep().await;
-        world.reconcile().await;
-    }
-    panic!("it never came as far: {:#}", world.view(call_id).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
