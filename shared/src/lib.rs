@@ -8,6 +8,7 @@ pub mod auth;
 pub mod aws;
 pub mod blobs;
 pub mod call;
+pub mod campaign;
 pub mod config;
 pub mod crash;
 pub mod elevenlabs;
