@@ -103,7 +103,8 @@ impl Store {
     /// When the database does not answer.
     pub async fn stop(&self, new: &Stop) -> Result<(), StoreError> {
         let (scope, value) = new.scope.parts();
-        let sql = "insert into stops (id, scope, value, reason, hang_up, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7)";
+        let sql =
+            "insert into stops (id, scope, value, reason, hang_up, by_whom, at) values ($1, $2, $3, $4, $5, $6, $7)";
         let typed = [
             (&new.id as _, Type::UUID),
             (&scope as _, Type::TEXT),
