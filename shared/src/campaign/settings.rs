@@ -70,7 +70,7 @@ impl Default for Settings {
 
 /// When a campaign runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// Not before; missing: as soon as it is started.
     pub start_at: Option<Timestamp>,
@@ -82,6 +82,7 @@ pub struct Schedule {
 
 /// After how long an outcome is tried again, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RetryRule {
     /// Seconds after the end of the attempt.
     pub delay_secs: u64,
@@ -102,6 +103,7 @@ pub enum Voicemail {
 
 /// A cap on attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cap {
     /// Most attempts …
     pub attempts: u32,
@@ -111,7 +113,7 @@ pub struct Cap {
 
 /// Where a campaign pauses by itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Budget {
     /// Attempts in all.
     pub max_calls: Option<u64>,
@@ -121,7 +123,7 @@ pub struct Budget {
 
 /// What a marketing call must say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Texts {
     /// Who calls: name and number of the business.
     pub identity: Option<String>,
