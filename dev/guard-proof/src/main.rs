@@ -4,11 +4,7 @@
 //! cargo run -p guard-proof --config 'profile.dev.package.elevenwire.opt-level=3'
 //! ```
 
-#![expect(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a bench reads the clock and prints what it found"
-)]
+#![expect(clippy::print_stdout, reason = "a bench prints what it found")]
 
 use std::error::Error;
 use std::hint::black_box;

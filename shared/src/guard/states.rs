@@ -120,11 +120,13 @@ pub const STATES: &[Rule] = &[
         ..row("OK", "Okla. Stat. tit. 15 s. 775C.4", (8, 20))
     },
     read_in_full(row("PA", "73 P.S. 2245(a)(1)", (8, 21)), "govt.westlaw.com"),
+    // Of its legal holidays "every Saturday after noon" is one (44 P.S. 11, as blr.com lists it).
     closed_on(
         Rule {
+            saturday: Some((8, 12)),
             from: Some(date(2019, 12, 3)),
-            read_at: "jenkinslaw.org; mslawgroup.com",
-            ..row("PA", "73 P.S. 2245(a)(10)", (8, 21))
+            read_at: "jenkinslaw.org; mslawgroup.com; blr.com; dropcowboy.com",
+            ..row("PA", "73 P.S. 2245(a)(10); 44 P.S. 11", (8, 21))
         },
         PENNSYLVANIA,
     ),

@@ -6,6 +6,7 @@
 mod area_codes;
 mod by_hand;
 mod clock_changes;
+mod page;
 mod promises;
 mod second;
 mod twins;

@@ -110,7 +110,7 @@ proptest! {
             let need = rules.queue_allowance + rules.ring_timeout + rules.margin;
             prop_assert!(now + need <= until);
             let spare = until.duration_since(now).as_secs_f64() - need.as_secs_f64();
-            let later = now + Duration::from_secs_f64(spare * part).min(Duration::from_secs(86_400));
+            let later = now + Duration::from_secs_f64(spare * part).min(Duration::from_hours(24));
             let then = decide(&contact, &rules, &history, later);
             prop_assert!(allows(&then), "{later}: {then:?}");
         }

@@ -261,7 +261,7 @@ fn is_holiday(law: &Rule, date: Date) -> bool {
     let weekday = date.weekday();
     // The holidays of 5 U.S.C. 6103 that move.
     let federal = match (month, weekday) {
-        (1, Weekday::Monday) | (2, Weekday::Monday) => (15..=21).contains(&day),
+        (1 | 2, Weekday::Monday) => (15..=21).contains(&day),
         (5, Weekday::Monday) => day >= 25,
         (9, Weekday::Monday) => day <= 7,
         (10, Weekday::Monday) => (8..=14).contains(&day),
@@ -298,12 +298,11 @@ fn is_holiday(law: &Rule, date: Date) -> bool {
 /// Gauss's rule, for 1900 to 2099.
 fn easter(year: i16) -> Date {
     let year = i32::from(year);
-    let (a, b, c) = (year % 19, year % 4, year % 7);
-    let d = (19 * a + 24) % 30;
-    let e = (2 * b + 4 * c + 6 * d + 5) % 7;
-    let days = match d + e {
+    let moon = (19 * (year % 19) + 24) % 30;
+    let sunday = (2 * (year % 4) + 4 * (year % 7) + 6 * moon + 5) % 7;
+    let days = match moon + sunday {
         35 => 28,
-        34 if d == 28 && a > 10 => 27,
+        34 if moon == 28 && year % 19 > 10 => 27,
         days => days,
     };
     Date::new(i16::try_from(year).unwrap(), 3, 22).unwrap() + i64::from(days).days()

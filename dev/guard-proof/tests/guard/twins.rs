@@ -29,7 +29,7 @@ const ZONES: &[&str] = &[
     "Africa/Casablanca",
 ];
 
-/// SplitMix64.
+/// The generator `SplitMix64`.
 pub struct Chance(pub u64);
 
 impl Chance {
@@ -200,18 +200,18 @@ fn the_guard_and_its_second_implementation_agree_on_cases_drawn_by_chance() {
     let (cases, seed) = (setting("GUARD_CASES", 40_000), setting("GUARD_SEED", 20_261_124));
     let second = Second::new();
     let mut chance = Chance(seed);
-    let mut seen = [0_u64; 3];
+    let mut tally = [0_u64; 3];
     for number in 0..cases {
         let case = case(&mut chance);
         let guard = plain(decide(&case.contact, &case.rules, &case.history, case.now));
         let other = second.answer(&case.contact, &case.rules, case.windows.as_ref(), &case.history, case.now);
         assert_eq!(guard, other, "case {number} of seed {seed}: {case:#?}");
-        seen[match guard {
+        tally[match guard {
             Answer::Allow(_) => 0,
             Answer::Defer(..) => 1,
             Answer::Block(_) => 2,
         }] += 1;
     }
-    assert!(seen.iter().all(|count| *count > cases / 20), "{seen:?}");
-    println!("{cases} cases: allow, defer, block {seen:?}");
+    assert!(tally.iter().all(|count| *count > cases / 20), "{tally:?}");
+    println!("{cases} cases: allow, defer, block {tally:?}");
 }
