@@ -85,3 +85,20 @@ impl ConsentKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_consent_are_read_as_people_write_them() {
+        for text in ["existing_business", "Existing business", " EXISTING-BUSINESS "] {
+            assert_eq!(ConsentKind::parse(text), Ok(ConsentKind::ExistingBusiness), "{text}");
+        }
+        for word in ["written", "express", "inquiry", "existing_business", "none"] {
+            assert_eq!(ConsentKind::parse(word).unwrap().as_str(), word);
+        }
+        let error = ConsentKind::parse("yes").unwrap_err().to_string();
+        assert_eq!(error, "is none of written, express, inquiry, existing_business, none");
+    }
+}

@@ -125,3 +125,17 @@ pub struct History {
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(duration.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purpose_is_one_of_three_words() {
+        for word in ["marketing", "informational", "emergency"] {
+            assert_eq!(Purpose::parse(word).unwrap().as_str(), word);
+        }
+        assert_eq!(Purpose::parse(" Marketing "), Ok(Purpose::Marketing));
+        assert_eq!(Purpose::parse("sales").unwrap_err().to_string(), "is none of marketing, informational, emergency");
+    }
+}
