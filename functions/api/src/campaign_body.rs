@@ -340,7 +340,7 @@ mod tests {
             "name": " ", "rate": 0, "max_concurrent": 0, "max_attempts": 21, "voicemail": "sing", "nonsense": 1,
             "windows": {"monday": [{"from": "9", "to": "25:00"}]}, "excluded_dates": ["24.12."],
             "schedule": {"start_at": "2026-12-02T00:00:00Z", "end_at": "2026-12-01T00:00:00Z", "timezone": "Mars/Base"},
-            "retries": {"answered": {"delay_secs": 60, "most": 1}, "sneezed": null, "busy": {"delay_secs": 0, "most": 1}},
+            "retries": {"answered": {"delay_secs": 60, "most": 1}, "sneezed": {"delay_secs": 60, "most": 1}, "busy": {"delay_secs": 0, "most": 1}},
             "caps": [{"attempts": 0, "within_secs": 60}], "expires_after_secs": 1, "ring_timeout_secs": 4,
             "budget": {"max_spend": -1}, "variables": {"call_id": "x"}, "texts": {"motto": "x"}, "from": "5550100",
         }));
