@@ -200,6 +200,16 @@ impl World {
         Uuid::parse_str(body["id"].as_str().unwrap()).unwrap()
     }
 
+    /// Asks for a call that is refused; answers the problem.
+    pub async fn refused(&self, agent: &str, to: &str) -> Value {
+        let key = Uuid::new_v4().to_string();
+        let wish = json!({ "to": to, "agent": agent });
+        let (status, body) =
+            self.send(http::Method::POST, "/api/calls", Some(&wish), &[("Idempotency-Key", &key)]).await;
+        assert!(matches!(status, 409 | 422), "{status}: {body}");
+        body
+    }
+
     /// Asks for a call whose wake-up is lost: it stays an intent until a sweep.
     pub async fn written_down(&self, to: &str) -> Uuid {
         let call_id = self.call(to).await;

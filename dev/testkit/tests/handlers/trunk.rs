@@ -170,9 +170,8 @@ async fn a_dial_that_the_vendor_never_made_is_given_up_and_its_number_put_on_hol
     let call = let_time_pass(&world, call_id, |call| call["outcome"] == "unknown").await;
     assert_eq!(call["settled_at"], Value::Null, "giving up is not settling");
     assert_eq!(world.database.count("select count(*) from numbers where hold_until is not null").await, 1);
-    let again = world.call_by("trunk", "+14155550101").await;
-    world.pump().await;
-    assert_eq!(world.view(again).await["state"], "intent", "the number is on hold");
+    let refused = world.refused("trunk", "+14155550101").await;
+    assert_eq!(refused["because"][0]["rule"], "on_hold", "{refused:#}");
     assert_eq!((dials(&world), &world.report().await["given_up"]), (0, &1.into()));
     let asked = world.vendors.book(|book| book.requests.keys().any(|endpoint| endpoint.contains("/Calls")));
     assert!(!asked, "the carrier knows nothing of such calls");
