@@ -1,7 +1,7 @@
 //! Who is to be called, as far as the guard asks.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::place::StateCode;
 use super::zone::TimeZoneName;
@@ -36,7 +36,7 @@ pub struct Consent {
 }
 
 /// Kinds of consent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentKind {
     /// Prior express written consent: signed, names the seller and the number, says that calls may be automated

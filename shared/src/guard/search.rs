@@ -77,7 +77,7 @@ impl<'a> Question<'a> {
         let mut closes = at;
         while closes < furthest {
             let look = self.look(closes);
-            if look.shut.is_some() {
+            if look.shut.is_some() || look.closes <= closes {
                 break;
             }
             closes = look.closes;
@@ -90,15 +90,18 @@ impl<'a> Question<'a> {
         let last = plus(from, SEARCH);
         let mut at = from;
         while at < last {
-            if let Some(until) = self.look(at).shut {
-                at = until;
-                continue;
+            let next = match self.look(at).shut {
+                Some(until) => until,
+                None => match self.closes(at) {
+                    closes if plus(at, self.need) <= closes => return Some((at, closes)),
+                    closes => closes,
+                },
+            };
+            // Every step leads ahead; a limit that says otherwise must not hold the caller up for ever.
+            if next <= at {
+                break;
             }
-            let closes = self.closes(at);
-            if plus(at, self.need) <= closes {
-                return Some((at, closes));
-            }
-            at = closes;
+            at = next;
         }
         None
     }

@@ -112,7 +112,13 @@ pub const STATES: &[Rule] = &[
     },
     read_in_full(row("NM", "N.M. Stat. 57-12-22(B)(5)", (9, 21)), "law.justia.com, code of 2006"),
     row("NV", "Nev. Rev. Stat. 599B; NRS 597.814(2)(a)", (9, 20)),
-    read_in_full(row("OK", "Okla. Stat. tit. 15 s. 755.1(C)(2)", (9, 21)), "self-law.org; announcing devices"),
+    Rule {
+        binds: Binds::Calls,
+        ..read_in_full(
+            row("OK", "Okla. Stat. tit. 15 s. 755.1(C)(2)", (9, 21)),
+            "self-law.org; announcing devices, any call",
+        )
+    },
     Rule {
         attempts: Some((3, 24)),
         from: Some(date(2022, 11, 1)),

@@ -8,7 +8,7 @@ fn hours(hours: Hours) -> String {
     hours.map_or("none".to_owned(), |(from, to)| format!("{from}-{to}"))
 }
 
-fn day(holiday: &Holiday) -> String {
+fn day(holiday: Holiday) -> String {
     match holiday {
         Holiday::Fixed(month, day) => format!("{month}/{day}"),
         Holiday::Nth(month, -1, weekday) => format!("last {weekday:?} of {month}"),
@@ -25,7 +25,11 @@ fn holidays(rule: &Rule) -> String {
         None => "as any day".to_owned(),
         Some(open) if rule.holidays.is_empty() => format!("{}; federal", hours(open)),
         Some(open) => {
-            format!("{}; federal, {}", hours(open), rule.holidays.iter().map(day).collect::<Vec<_>>().join(", "))
+            format!(
+                "{}; federal, {}",
+                hours(open),
+                rule.holidays.iter().copied().map(day).collect::<Vec<_>>().join(", ")
+            )
         }
     }
 }

@@ -3,6 +3,7 @@
 //! with the guard the tables, and the time zones' data.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use elevenwire::guard::{Binds, Contact, Evidence, FEDERAL, History, Holiday, Purpose, Rule, Rules, STATES};
 use jiff::civil::{Date, Weekday};
@@ -93,38 +94,13 @@ impl Second {
             words.insert("closing_soon");
         }
         let from = if h.transcript_awaited { now + 5.minutes() } else { now };
-        let mut moments: Vec<Timestamp> = vec![from];
-        moments.extend(h.hold_until);
-        moments.extend(h.last_refusal.map(|t| t + r.refusal_gap));
-        let spans = r.caps.iter().map(|cap| cap.within).chain(
-            place
-                .laws
-                .iter()
-                .filter_map(|law| law.attempts)
-                .map(|(_, hours)| std::time::Duration::from_hours(hours.into())),
-        );
-        for span in spans {
-            moments.extend(h.attempts.iter().map(|t| *t + span));
-        }
-        moments.retain(|t| *t >= from);
-        moments.sort();
         let last = from + (400 * 24).hours();
-        let mut quarters = quarters_after(from);
-        let mut quarter = quarters.next().unwrap();
-        let mut own = moments.into_iter().peekable();
-        loop {
-            let at = match own.peek() {
-                Some(&moment) if moment <= quarter => own.next().unwrap(),
-                _ => std::mem::replace(&mut quarter, quarters.next().unwrap()),
-            };
-            if at >= last {
-                words.insert("no_lawful_time");
-                return Answer::Block(words);
-            }
-            if right(at) && long_enough(at) {
-                return Answer::Defer(at, words);
-            }
+        let mut moments = moments(&place, r, h, from).take_while(|at| *at < last);
+        if let Some(at) = moments.find(|at| right(*at) && long_enough(*at)) {
+            return Answer::Defer(at, words);
         }
+        words.insert("no_lawful_time");
+        Answer::Block(words)
     }
 
     fn find(&self, c: &Contact, purpose: Option<Purpose>) -> Option<Where<'_>> {
@@ -171,6 +147,24 @@ fn too_little(c: &Contact, r: &Rules, now: Timestamp) -> bool {
     r.check_consent && !c.own && !enough
 }
 
+/// Every moment from `from` on at which an answer may change: quarters of an hour, and ends of what was done before.
+fn moments(place: &Where<'_>, r: &Rules, h: &History, from: Timestamp) -> impl Iterator<Item = Timestamp> {
+    let mut ends: Vec<Timestamp> = vec![from];
+    ends.extend(h.hold_until);
+    ends.extend(h.last_refusal.map(|refusal| refusal + r.refusal_gap));
+    let hours = place.laws.iter().filter_map(|law| law.attempts).map(|(_, hours)| hours);
+    for span in r.caps.iter().map(|cap| cap.within).chain(hours.map(|hours| Duration::from_hours(hours.into()))) {
+        ends.extend(h.attempts.iter().map(|attempt| *attempt + span));
+    }
+    ends.retain(|end| *end >= from);
+    ends.sort_unstable_by(|a, b| b.cmp(a));
+    let mut quarters = quarters_after(from).peekable();
+    std::iter::from_fn(move || match (ends.last(), quarters.peek()) {
+        (Some(end), Some(quarter)) if end <= quarter => ends.pop(),
+        _ => quarters.next(),
+    })
+}
+
 fn quarters_after(at: Timestamp) -> impl Iterator<Item = Timestamp> {
     let first = at.as_second().div_euclid(QUARTER) + 1;
     (first..).map(|quarter| Timestamp::from_second(quarter * QUARTER).unwrap())
@@ -186,7 +180,7 @@ fn wrong(
     at: Timestamp,
 ) -> BTreeSet<&'static str> {
     let mut words = BTreeSet::new();
-    let within = |span: std::time::Duration| h.attempts.iter().filter(|attempt| **attempt + span > at).count();
+    let within = |span: Duration| h.attempts.iter().filter(|attempt| **attempt + span > at).count();
     if h.hold_until.is_some_and(|until| until > at) {
         words.insert("on_hold");
     }
@@ -201,7 +195,7 @@ fn wrong(
     }
     for law in &place.laws {
         if let Some((attempts, hours)) = law.attempts
-            && within(std::time::Duration::from_hours(hours.into())) >= attempts as usize
+            && within(Duration::from_hours(hours.into())) >= attempts as usize
         {
             words.insert(if hours == 8 { "attempts_8h" } else { "attempts_24h" });
         }
