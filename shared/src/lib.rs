@@ -1,6 +1,6 @@
 //! The common crate of 11Wire: everything that more than one Lambda function needs.
 //!
-//! `call`, `guard`, `retry` and `phone` are pure: no tokio, no AWS, no SQL, no clock. `signalwire` and `elevenlabs`
+//! `call`, `guard`, `opt_out`, `retry` and `phone` are pure: no tokio, no AWS, no SQL, no clock. `signalwire` and `elevenlabs`
 //! each hold their vendor's client, signature and wire types. `store` is PostgreSQL, one file an aggregate. `blobs`,
 //! `queue`, `config`, `http`, `auth` and `telemetry` are the thin rest.
 
@@ -15,6 +15,7 @@ pub mod elevenlabs;
 pub mod guard;
 pub mod http;
 pub mod mp3;
+pub mod opt_out;
 pub mod phone;
 pub mod problem;
 pub mod queue;
