@@ -1,6 +1,7 @@
-//! Reads and control: agents, calls.
+//! Reads and control: agents, calls, suppressions.
 
 mod agents;
+mod suppressions;
 
 use std::sync::Arc;
 
@@ -66,6 +67,7 @@ pub fn router(app: App) -> Router {
         .route("/api/agents", get(list_agents).post(post_agent))
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
         .route("/api/calls/{id}", get(get_call))
+        .merge(suppressions::routes())
         .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))
         .method_not_allowed_fallback(async || {
             Answer(Problem::new(405, "Method Not Allowed", "This address does not take this method.").into())

@@ -236,5 +236,7 @@ fn alike(one: &str, other: &str) -> bool {
     let (a, b) = (&a[same..], &b[same..]);
     let behind = |bytes: &[u8], skip: usize| bytes.get(skip..).unwrap_or_default().to_vec();
     let swapped = a.len() >= 2 && b.len() >= 2 && a[0] == b[1] && a[1] == b[0] && a[2..] == b[2..];
-    behind(a, 1) == behind(b, 1) || behind(a, 1) == b || a == behind(b, 1) || swapped
+    // Another last letter is another ending, and so another meaning ("moleste", "molesta").
+    let different = a.len() > 1 && behind(a, 1) == behind(b, 1);
+    different || behind(a, 1) == b || a == behind(b, 1) || swapped
 }

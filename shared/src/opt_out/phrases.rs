@@ -41,12 +41,7 @@ pub(super) const TABLE: &[Row] = &[
             "put|add|place|get|want|go @me|my|this|our|on|number|it .. dont call|contact",
         ],
     ),
-    (
-        "take_me_off",
-        Order,
-        false,
-        &["take|strike|cross|scratch @me off this|it|that|there", "optout", "remove|delete @me"],
-    ),
+    ("take_me_off", Order, false, &["take|strike|cross|scratch @me off this|it|that|there", "remove|delete @me"]),
     (
         "do_not_call",
         Ban,
@@ -148,7 +143,8 @@ pub(super) const TABLE: &[Row] = &[
             "have|got|dialed|dialled|reached|called|calling the|a wrong number",
             "its|this|that|you|sorry ?is ?the|a wrong number",
             "wrong number $",
-            "no one|nobody by that name",
+            "nobody by that name",
+            "no one by that name",
         ],
     ),
     (

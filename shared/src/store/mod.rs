@@ -11,6 +11,7 @@ pub mod migrations;
 pub mod recordings;
 pub mod reports;
 pub mod settle;
+pub mod suppressions;
 pub mod trunk;
 
 use std::sync::Arc;
