@@ -132,7 +132,7 @@ async fn add(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> An
     let added = app.store.suppress(number.as_str(), &reason, &caller.name, (app.now)()).await;
     let status = if added.map_err(|error| unavailable(&error))? { 201 } else { 200 };
     let known = app.store.suppression(number.as_str()).await.map_err(|error| unavailable(&error))?;
-    tracing::info!(number = number.masked(), fresh = status == 201, by = caller.name, "suppressed");
+    tracing::info!(fresh = status == 201, by = caller.name, "suppressed");
     Ok(Reply::json(status, &known.0).into())
 }
 
@@ -146,7 +146,7 @@ async fn remove(State(app): State<Arc<App>>, Path(number): Path<String>, headers
     if !removed.map_err(|error| unavailable(&error))? {
         return Err(wrong(Problem::not_found("This number is not suppressed.")));
     }
-    tracing::info!(number = number.masked(), by = caller.name, "may be called again");
+    tracing::info!(by = caller.name, "may be called again");
     Ok(Reply::empty(204).into())
 }
 

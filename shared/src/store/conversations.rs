@@ -17,7 +17,7 @@ use crate::call::{Event, Fact, InitiationFailure};
 use crate::elevenlabs::conversation::{Conversation, Status};
 use crate::elevenlabs::outbound;
 use crate::opt_out::{self, Heard, Rules};
-use tie::{Hints, tie};
+use tie::{Found, Hints, tie};
 
 /// How long a recording is given to be pushed.
 const AUDIO_GRACE_MINUTES: i64 = 10;
@@ -94,7 +94,7 @@ impl Store {
         lock(&tx, &conversation.conversation_id).await?;
         // The numbers come before the call's row, as in the claim: both ways round they would wait for each other.
         let locked = if heard.is_some() { hints.lock_numbers(&tx).await? } else { Vec::new() };
-        let tied = tie(&tx, arrival, &hints, now).await?;
+        let Found { tied, second_dial_of } = tie(&tx, arrival, &hints, now).await?;
         let id = tied.as_ref().map_or(conversation.conversation_id.as_str(), |tied| tied.stored_as.as_str());
         let changed = upsert(&tx, arrival, id, tied.as_ref(), now).await?;
         if changed {
@@ -102,14 +102,18 @@ impl Store {
                         and exists (select 1 from call_recordings where conversation_id = $1)";
             tx.execute_typed(here, &[(&id, Type::TEXT)]).await?;
         }
-        let mut opt_out = None;
+        let mut said_in = second_dial_of.map(|call_id| (call_id, None));
         if let Some(tied) = &tied {
             adopt(&tx, tied, now).await?;
             if last {
-                let call = complete(&tx, arrival, tied, now).await?;
-                let heard = heard.and_then(|heard| heard.weighed(call.outcome, conversation.voicemail));
-                opt_out = suppress(&tx, tied, heard.as_ref(), &locked, now).await?;
+                said_in = Some((tied.call_id, complete(&tx, arrival, tied, now).await?.outcome));
             }
+        }
+        let mut opt_out = None;
+        if let (Some((call_id, outcome)), Some(heard)) = (said_in, heard)
+            && let Some(heard) = heard.weighed(outcome, conversation.voicemail)
+        {
+            opt_out = Some(suppress(&tx, call_id, id, &heard, &locked, now).await?);
         }
         deliveries::note(&tx, &arrival.delivery, if changed { "stored" } else { "superseded" }, now).await?;
         commit(tx).await?;
@@ -117,22 +121,22 @@ impl Store {
     }
 }
 
-/// Suppresses the number of the call that a transcript was tied to, if something was heard in it.
+/// Suppresses the number of the call in which something was heard.
 async fn suppress(
     tx: &Transaction<'_>,
-    tied: &Tied,
-    heard: Option<&Heard>,
+    call_id: Uuid,
+    conversation_id: &str,
+    heard: &Heard,
     locked: &[String],
     now: Timestamp,
-) -> Result<Option<OptOut>, StoreError> {
-    let Some(heard) = heard else { return Ok(None) };
+) -> Result<OptOut, StoreError> {
     let sql = "select to_number from calls where id = $1";
-    let number: String = tx.query_typed_one(sql, &[(&tied.call_id, Type::UUID)]).await?.get(0);
+    let number: String = tx.query_typed_one(sql, &[(&call_id, Type::UUID)]).await?.get(0);
     if !locked.contains(&number) {
         // The call was told by something that was learnt since the numbers were locked.
         return Err(StoreError::Down("a call changed while its transcript was stored".to_owned()));
     }
-    Ok(Some(suppressions::note(tx, tied.call_id, &number, &tied.stored_as, heard, now).await?))
+    suppressions::note(tx, call_id, &number, conversation_id, heard, now).await
 }
 
 /// Serialises the writers of one conversation: a transcript and a recording that arrive at once must see each other.

@@ -266,6 +266,22 @@ async fn a_voicemail_greeting_and_the_agents_own_words_suppress_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_rung_twice_is_heard_the_second_time_as_well() {
+    let world = World::start().await;
+    let call_id = world.written_down(TALKS).await;
+    let dialled = format!(
+        "update calls set connect = 'trunk', elevenlabs_phone_number_id = 'phnum_demo', conversation_id = 'conv_1'
+         where id = '{call_id}'"
+    );
+    world.database.client().await.execute(&dialled, &[]).await.unwrap();
+    deliver(&world, &transcript("conv_1", call_id, "Hello? Who is this?")).await;
+    assert!(!is_suppressed(&world, TALKS).await);
+    deliver(&world, &transcript("conv_2", call_id, "You again? Stop calling me.")).await;
+    let known = known(&world, TALKS).await;
+    assert_eq!(known["suppressions"][0]["call_id"], json!(call_id), "{known:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_claim_and_an_opt_out_at_the_same_moment_never_wait_for_each_other_for_ever() {
     let world = World::start().await;
     for round in 0..20 {

@@ -120,7 +120,8 @@ async fn reading_adding_and_removing_need_their_scopes() {
         ("GET", "/api/suppressions", "nobody", 401),
     ] {
         let request = http::Request::builder().method(method).uri(path);
-        let request = request.header("Authorization", format!("Bearer {scope}")).body(axum::body::Body::from("{}")).unwrap();
+        let request =
+            request.header("Authorization", format!("Bearer {scope}")).body(axum::body::Body::from("{}")).unwrap();
         let answer = api.clone().oneshot(request).await.unwrap();
         assert_eq!(answer.status(), expected, "{method} {path} as {scope}");
     }

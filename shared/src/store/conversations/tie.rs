@@ -55,6 +55,20 @@ impl Hints {
     }
 }
 
+/// The call that was found.
+pub(super) struct Found {
+    /// The conversation is its.
+    pub(super) tied: Option<Tied>,
+    /// The conversation is of a second dial of that call, and belongs to none.
+    pub(super) second_dial_of: Option<Uuid>,
+}
+
+impl Found {
+    fn tied(tied: Option<Tied>) -> Self {
+        Self { tied, second_dial_of: None }
+    }
+}
+
 /// Ties a conversation to its call, by the strongest evidence first: the id that personalize-call noted, our id among the
 /// SIP headers, our id among the variables, the carrier's id. An echoed id binds only when that call exists, has that
 /// agent and is still free.
@@ -63,13 +77,13 @@ pub(super) async fn tie(
     arrival: &Arrival<'_>,
     hints: &Hints,
     now: Timestamp,
-) -> Result<Option<Tied>, StoreError> {
+) -> Result<Found, StoreError> {
     let conversation = arrival.conversation;
     if let Some(tied) = noted(tx, &conversation.conversation_id).await? {
-        return Ok(Some(tied));
+        return Ok(Found::tied(Some(tied)));
     }
     if let Some(named) = &hints.named {
-        return by_call_id(tx, named).await;
+        return Ok(Found::tied(by_call_id(tx, named).await?));
     }
     let sql = "with found as (
             select id from calls
@@ -93,11 +107,12 @@ pub(super) async fn tie(
         .await?;
     if row.is_none() && conversation.status.is_final() {
         let event = Event::new(meaning(conversation), ended_at(arrival, now));
-        trunk::second_dial(tx, &hints.ours, agent, event, now).await?;
+        let second_dial_of = trunk::second_dial(tx, &hints.ours, agent, event, now).await?;
+        return Ok(Found { tied: None, second_dial_of });
     }
-    Ok(row.map(|row| Tied {
+    Ok(Found::tied(row.map(|row| Tied {
         call_id: row.get(0),
         campaign: row.get(1),
         stored_as: conversation.conversation_id.clone(),
-    }))
+    })))
 }
