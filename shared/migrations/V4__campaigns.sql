@@ -159,6 +159,7 @@ create table suppression_events (
     id bigint generated always as identity primary key,
     number text not null references numbers (number),
     action text not null check (action in ('added', 'removed')),
+    -- As suppressed_by; review where a person lifted what was doubtful.
     source text not null,
     because text not null,
     by_whom text,
@@ -180,9 +181,11 @@ create table opt_out_reviews (
     created_at timestamptz not null,
     resolved_at timestamptz,
     resolution text check (resolution in ('keep', 'remove')),
-    resolved_by text
+    resolved_by text,
+    resolved_because text
 );
-create index opt_out_reviews_open on opt_out_reviews (created_at) where resolved_at is null;
+create index opt_out_reviews_open on opt_out_reviews (created_at, call_id) where resolved_at is null;
+create index opt_out_reviews_number on opt_out_reviews (number) where resolved_at is null;
 
 alter table agents
     -- Conversations that it holds at once; null is the workspace's limit.

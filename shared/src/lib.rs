@@ -1,6 +1,7 @@
 //! The common crate of 11Wire: everything that more than one Lambda function needs.
 //!
-//! `call`, `campaign`, `guard`, `retry`, `variables` and `phone` are pure: no tokio, no AWS, no SQL, no clock. `signalwire` and `elevenlabs`
+//! `call`, `campaign`, `guard`, `opt_out`, `retry`, `variables` and `phone` are pure: no tokio, no AWS, no SQL, no clock.
+//! `signalwire` and `elevenlabs`
 //! each hold their vendor's client, signature and wire types. `store` is PostgreSQL, one file an aggregate. `blobs`,
 //! `queue`, `config`, `http`, `auth` and `telemetry` are the thin rest.
 
@@ -16,6 +17,7 @@ pub mod elevenlabs;
 pub mod guard;
 pub mod http;
 pub mod mp3;
+pub mod opt_out;
 pub mod phone;
 pub mod problem;
 pub mod queue;

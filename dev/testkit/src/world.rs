@@ -149,6 +149,7 @@ impl World {
                 "webhook_url": format!("{}/api/webhooks/elevenlabs", self.url),
                 "initiation_url": format!("{}/api/webhooks/elevenlabs/initiation", self.url),
                 "initiation_headers": { "X-Elevenwire-Secret": INITIATION_SECRET },
+                "opt_out_tool_headers": { "X-Elevenwire-Secret": INITIATION_SECRET },
                 "numbers": [{ "number": AGENT_NUMBER, "agent_id": "agent_demo", "name": "Ava" }],
                 "owned_numbers": [CALLER_ID],
             }))
@@ -364,6 +365,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             store: database.store(),
             blobs: cloud.blobs(),
             elevenlabs: agents(),
+            opt_out: elevenwire::opt_out::Rules::default(),
         },
         audio: audio_webhook::App { store: database.store(), blobs: cloud.blobs(), elevenlabs: agents() },
         reconcile: reconcile::App {

@@ -1,10 +1,11 @@
-//! Reads and control: agents, calls, campaigns, stops, the guard.
+//! Reads and control: agents, calls, campaigns, stops, suppressions, the guard.
 
 mod agents;
 mod campaign_body;
 mod campaigns;
 mod guard;
 mod stops;
+mod suppressions;
 
 use std::sync::Arc;
 
@@ -92,6 +93,7 @@ pub fn router(app: App) -> Router {
         .merge(campaigns::routes())
         .merge(stops::routes())
         .merge(guard::routes())
+        .merge(suppressions::routes())
         .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))
         .method_not_allowed_fallback(async || {
             Answer(Problem::new(405, "Method Not Allowed", "This address does not take this method.").into())

@@ -17,6 +17,7 @@ pub mod reports;
 pub mod settle;
 pub mod situation;
 pub mod stops;
+pub mod suppressions;
 pub mod trunk;
 pub mod turns;
 
