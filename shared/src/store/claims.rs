@@ -12,7 +12,7 @@ use super::agents::Amd;
 use super::calls::learn;
 use super::{Store, StoreError, commit, trunk};
 use crate::call::{Connect, Event, Fact, OwnEnd, State};
-use crate::guard::{self, Decision, Situation};
+use crate::guard;
 use crate::retry::Failure;
 
 /// A wait that is no longer than this is the message's; a longer one is the row's, and the trigger sends a new message.
@@ -188,6 +188,39 @@ impl Store {
     }
 }
 
+/// What is looked at before the guard: the attempt's own times, and what no call may pass over.
+#[derive(Debug, Clone, Copy)]
+struct Situation {
+    suppressed: bool,
+    hold_until: Option<Timestamp>,
+    expires_at: Timestamp,
+    due_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Decision {
+    Allow,
+    Defer { until: Timestamp, because: &'static str },
+    Expire,
+    Block { because: &'static str },
+}
+
+fn decide(situation: &Situation, now: Timestamp) -> Decision {
+    if situation.suppressed {
+        return Decision::Block { because: "suppressed" };
+    }
+    if now >= situation.expires_at {
+        return Decision::Expire;
+    }
+    if now < situation.due_at {
+        return Decision::Defer { until: situation.due_at, because: "not_due" };
+    }
+    match situation.hold_until {
+        Some(until) if now < until => Decision::Defer { until, because: "on_hold" },
+        _ => Decision::Allow,
+    }
+}
+
 const CLAIMABLE: &str = "
 select c.state, c.asks, c.claimed_at, c.due_at, c.expires_at, c.to_number, c.from_number, c.campaign_id,
     c.ring_timeout_secs, c.max_duration_secs, c.connect, c.variables, c.elevenlabs_agent_id, c.elevenlabs_phone_number_id,
@@ -203,7 +236,7 @@ async fn guarded(tx: &Transaction<'_>, call_id: Uuid, row: &Row, now: Timestamp)
         expires_at: row.get("expires_at"),
         due_at: row.get("due_at"),
     };
-    let decision = guard::decide(&situation, now);
+    let decision = decide(&situation, now);
     keep_evidence(tx, call_id, &situation, decision, now).await?;
     match decision {
         Decision::Allow => {
