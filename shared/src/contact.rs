@@ -62,6 +62,8 @@ pub struct Fault {
     pub column: String,
     /// What is wrong, and the mend.
     pub reason: String,
+    /// The guard's rule, when it is the guard that never lets this number be called.
+    pub rule: Option<&'static str>,
 }
 
 /// The first line of the CSV of bad rows.

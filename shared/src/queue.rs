@@ -135,6 +135,13 @@ pub struct RecordingArrived {
     pub received_at: Timestamp,
 }
 
+/// For import-contacts: a file lies in S3, and its job waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportTask {
+    /// Id of the job.
+    pub import_id: Uuid,
+}
+
 /// A queue to send to, or to work off.
 #[derive(Debug, Clone)]
 pub struct Queue {

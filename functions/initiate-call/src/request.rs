@@ -1,5 +1,6 @@
 //! What may be asked for, and what is wrong with a request that asks for something else.
 
+use elevenwire::contact::variable;
 use elevenwire::phone::{NotANumber, PhoneNumber};
 use elevenwire::problem::{FieldError, Problem};
 use serde_json::{Map, Value};
@@ -14,11 +15,7 @@ const RING_SECS: std::ops::RangeInclusive<u64> = 5..=600;
 /// Seconds that a call may last: ElevenLabs' own bounds end at 7,200.
 const DURATION_SECS: std::ops::RangeInclusive<u64> = 10..=7200;
 
-/// Most variables, longest name, longest value, and largest object, in characters and bytes. The initiation answer that
-/// carries the variables may have 256 kB.
-const MOST_VARIABLES: usize = 100;
-const LONGEST_NAME: usize = 64;
-const LONGEST_VALUE: usize = 4096;
+/// Bytes of an object.
 const LARGEST_OBJECT: usize = 64 * 1024;
 
 /// A request whose every field is in bounds.
@@ -92,7 +89,7 @@ impl Reader<'_> {
     fn refuse_unknown(&mut self) {
         let unknown: Vec<String> = self.body.keys().filter(|key| !FIELDS.contains(&key.as_str())).cloned().collect();
         for key in unknown {
-            let key: String = key.chars().take(LONGEST_NAME).collect();
+            let key: String = key.chars().take(variable::LONGEST_NAME).collect();
             self.wrong(
                 &key,
                 "is not a field of a call",
@@ -157,19 +154,19 @@ impl Reader<'_> {
 
     fn check_variables(&mut self, variables: &Value) {
         let Some(variables) = variables.as_object() else { return };
-        if variables.len() > MOST_VARIABLES {
+        if variables.len() > variable::MOST {
             self.wrong("variables", "has too many names", "Send at most 100 variables.");
         }
         for (name, value) in variables {
-            let shown: String = name.chars().take(LONGEST_NAME).collect();
+            let shown: String = name.chars().take(variable::LONGEST_NAME).collect();
             let field = format!("variables.{shown}");
-            if !is_variable(name) {
+            if !variable::is_name(name) {
                 self.wrong(
                     &field,
                     "is not a name of a variable",
                     "Use a letter, then up to 63 letters, digits or `_`.",
                 );
-            } else if is_reserved(name) {
+            } else if variable::is_reserved(name) {
                 self.wrong(
                     &field,
                     "is a reserved name",
@@ -177,7 +174,7 @@ impl Reader<'_> {
                 );
             } else {
                 match value {
-                    Value::String(text) if text.len() > LONGEST_VALUE => {
+                    Value::String(text) if text.len() > variable::LONGEST_VALUE => {
                         self.wrong(&field, "is too long", "Keep it under 4,096 bytes.");
                     }
                     Value::String(_) | Value::Number(_) | Value::Bool(_) => {}
@@ -206,16 +203,6 @@ impl Reader<'_> {
 fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-'))
-}
-
-fn is_variable(name: &str) -> bool {
-    name.len() <= LONGEST_NAME
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-fn is_reserved(name: &str) -> bool {
-    matches!(name, "call_id" | "campaign_id") || name.starts_with("system__") || name.starts_with("secret__")
 }
 
 fn holds_nul(value: &Value) -> bool {

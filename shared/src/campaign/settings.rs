@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Outcome;
+use crate::guard::Windows;
 
 /// Texts without which a marketing campaign cannot start, by field.
 pub const MARKETING_TEXTS: [&str; 4] = ["identity", "ai_disclosure", "recording", "opt_out"];
@@ -17,9 +18,9 @@ pub const MARKETING_TEXTS: [&str; 4] = ["identity", "ai_disclosure", "recording"
 pub struct Settings {
     /// When it runs.
     pub schedule: Schedule,
-    /// Windows per weekday in the callee's time: `{"mon": [["09:00", "12:00"], ["13:00", "17:30"]]}`. A weekday that is not
+    /// Windows per weekday in the callee's time: `{"monday": [{"from": "09:00", "to": "17:30"}]}`. A weekday that is not
     /// listed is closed. Missing: every lawful hour.
-    pub windows: Option<BTreeMap<String, Vec<(String, String)>>>,
+    pub windows: Option<Windows>,
     /// No calls on these days, in the campaign's zone if it has one, else in the callee's.
     pub excluded_dates: Vec<Date>,
     /// Calls that it has on the line at once.

@@ -121,6 +121,6 @@ mod tests {
         broken_off.push(0);
         assert_eq!(decoded(&broken_off, 2), [b'a', NO_TEXT]);
         assert_eq!(decoded(b"\xFF", 1), [NO_TEXT]);
-        assert_eq!(decoded(b"", 1), []);
+        assert!(decoded(b"", 1).is_empty());
     }
 }

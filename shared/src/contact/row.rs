@@ -27,13 +27,13 @@ const NOT_UTF8: &str = "is not UTF-8: save the file as \"CSV UTF-8\"";
 pub(super) fn read(record: Record<'_>, columns: &[Column], wishes: &Wishes) -> Row {
     let line = record.line;
     if let Some(reason) = whole(record, columns) {
-        return Row::Bad(BadRow { line, faults: vec![Fault { column: String::new(), reason }] });
+        return Row::Bad(BadRow { line, faults: vec![Fault { column: String::new(), reason, rule: None }] });
     }
-    let mut reading = Reading { wishes, ..Reading::default() };
+    let mut reading = Reading::of(wishes);
     let mut faults = Vec::new();
     for (bytes, column) in record.fields().zip(columns) {
-        if let Err(reason) = reading.take(bytes, &column.role) {
-            faults.push(Fault { column: column.name.clone(), reason: reason.into_owned() });
+        if let Err(Wrong { reason, rule }) = reading.take(bytes, &column.role) {
+            faults.push(Fault { column: column.name.clone(), reason: reason.into_owned(), rule });
         }
     }
     if !faults.is_empty() {
@@ -57,13 +57,28 @@ fn whole(record: Record<'_>, columns: &[Column]) -> Option<String> {
     Some(reason)
 }
 
-type Taken = Result<(), Cow<'static, str>>;
-
-fn bad<T>(reason: &'static str) -> Result<T, Cow<'static, str>> {
-    Err(Cow::Borrowed(reason))
+struct Wrong {
+    reason: Cow<'static, str>,
+    /// The guard's, where it is the guard that refuses.
+    rule: Option<&'static str>,
 }
 
-static NO_WISHES: Wishes = Wishes { us_numbers: false, now: Timestamp::UNIX_EPOCH };
+impl From<String> for Wrong {
+    fn from(reason: String) -> Self {
+        Self { reason: Cow::Owned(reason), rule: None }
+    }
+}
+
+impl From<&guard::Reason> for Wrong {
+    fn from(reason: &guard::Reason) -> Self {
+        let text = format!("can never be called ({}): {}", reason.rule, reason.source);
+        Self { reason: Cow::Owned(text), rule: Some(reason.rule) }
+    }
+}
+
+fn bad<T>(reason: &'static str) -> Result<T, Wrong> {
+    Err(Wrong { reason: Cow::Borrowed(reason), rule: None })
+}
 
 struct Reading<'w> {
     wishes: &'w Wishes,
@@ -72,19 +87,12 @@ struct Reading<'w> {
     variables: Map<String, Value>,
 }
 
-impl Default for Reading<'_> {
-    fn default() -> Self {
-        Self {
-            wishes: &NO_WISHES,
-            callee: guard::Contact::default(),
-            consent: (None, None, None),
-            variables: Map::new(),
-        }
+impl<'w> Reading<'w> {
+    fn of(wishes: &'w Wishes) -> Self {
+        Self { wishes, callee: guard::Contact::default(), consent: (None, None, None), variables: Map::new() }
     }
-}
 
-impl Reading<'_> {
-    fn take(&mut self, bytes: &[u8], role: &Role) -> Taken {
+    fn take(&mut self, bytes: &[u8], role: &Role) -> Result<(), Wrong> {
         let Ok(text) = std::str::from_utf8(bytes) else { return bad(NOT_UTF8) };
         let text = text.trim();
         if text.contains('\0') {
@@ -102,7 +110,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn field(&mut self, field: Field, text: &str) -> Taken {
+    fn field(&mut self, field: Field, text: &str) -> Result<(), Wrong> {
         match field {
             Field::PhoneNumber => {}
             Field::Timezone => match TimeZoneName::parse(text) {
@@ -134,7 +142,7 @@ impl Reading<'_> {
 }
 
 /// A number that the guard knows a place of, in E.164 form. Nothing is prefixed by guess.
-fn number(text: &str, us_numbers: bool) -> Result<String, Cow<'static, str>> {
+fn number(text: &str, us_numbers: bool) -> Result<String, Wrong> {
     if text.is_empty() {
         return bad("is empty");
     }
@@ -164,18 +172,14 @@ fn number(text: &str, us_numbers: bool) -> Result<String, Cow<'static, str>> {
         // The guard's table knows every code of North America, and is much quicker than the library.
         return match guard::check_number(&number) {
             Ok(()) => Ok(number),
-            Err(reason) => Err(never(&reason).into()),
+            Err(reason) => Err((&reason).into()),
         };
     }
     let Ok(number) = PhoneNumber::parse(&number) else { return bad(NOT_A_NUMBER) };
     match guard::check_number(number.as_str()) {
         Ok(()) => Ok(number.as_str().to_owned()),
-        Err(reason) => Err(never(&reason).into()),
+        Err(reason) => Err((&reason).into()),
     }
-}
-
-fn never(reason: &guard::Reason) -> String {
-    format!("can never be called ({}): {}", reason.rule, reason.source)
 }
 
 /// `4.15551E+11`, as Excel shows a number of many digits.
@@ -186,7 +190,7 @@ fn is_rounded(text: &str) -> bool {
     digits(exponent.strip_prefix('+').unwrap_or(exponent)) && digits(&mantissa.replacen(['.', ','], "", 1))
 }
 
-fn postal_code(text: &str) -> Result<String, Cow<'static, str>> {
+fn postal_code(text: &str) -> Result<String, Wrong> {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let only = text.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b' ');
     if only && matches!(digits, 3 | 4 | 7 | 8) {
@@ -197,7 +201,7 @@ fn postal_code(text: &str) -> Result<String, Cow<'static, str>> {
 }
 
 /// RFC 3339, or a date, which is its first moment in UTC.
-fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Cow<'static, str>> {
+fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Wrong> {
     let date = || text.parse::<Date>().ok().filter(|_| text.len() == 10);
     let day = || date()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     let Some(at) = day().or_else(|| text.parse::<Timestamp>().ok()) else {

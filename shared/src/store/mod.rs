@@ -6,6 +6,7 @@ pub mod calls;
 pub mod claims;
 pub mod conversations;
 pub mod deliveries;
+pub mod imports;
 pub mod intents;
 pub mod migrations;
 pub mod recordings;
