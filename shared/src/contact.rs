@@ -17,6 +17,11 @@ pub use sheet::Sheet;
 
 use crate::guard;
 
+/// Bytes of a file at most.
+pub const LARGEST_FILE: u64 = 500 * 1024 * 1024;
+/// Bytes of a file that comes with its request.
+pub const SMALL_FILE: usize = 1024 * 1024;
+
 /// What the owner said about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wishes {
@@ -137,7 +142,9 @@ pub enum Unreadable {
         name: String,
     },
     /// A name that is taken.
-    #[error("The column {name:?} has a name that the system sets itself (call_id, campaign_id, system__*, secret__*, text_*): rename it.")]
+    #[error(
+        "The column {name:?} has a name that the system sets itself (call_id, campaign_id, system__*, secret__*, text_*): rename it."
+    )]
     Reserved {
         /// The column.
         name: String,
@@ -155,7 +162,9 @@ pub enum Unreadable {
     #[error("The header holds a quote within a quoted text: double it, or leave the quotes away.")]
     HeaderQuote,
     /// A quote without its end.
-    #[error("A quote is opened on line {line} and never closed, so that all that follows would be one text: close it, or double it if it belongs to the text.")]
+    #[error(
+        "A quote is opened on line {line} and never closed, so that all that follows would be one text: close it, or double it if it belongs to the text."
+    )]
     OpenQuote {
         /// Where.
         line: u32,

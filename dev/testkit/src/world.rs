@@ -65,6 +65,7 @@ pub(crate) struct Apps {
     pub(crate) reconcile: reconcile::App,
     pub(crate) trigger: campaign_trigger::App,
     pub(crate) health: health::App,
+    pub(crate) import: import_contacts::App,
     pub(crate) api: Router,
 }
 
@@ -268,7 +269,14 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
         elevenlabs::client::Client::new(http, &vendors.url(), known.elevenlabs_api_key.clone().into()).unwrap()
     };
     let clock_of_api = clock.clone();
-    let api = api::App { store: database.store(), tokens: tokens.clone(), now: Box::new(move || clock_of_api.now()) };
+    let api = api::App {
+        store: database.store(),
+        tokens: tokens.clone(),
+        blobs: cloud.blobs(),
+        imports: cloud.imports.queue(),
+        draw: Box::new(rand::random),
+        now: Box::new(move || clock_of_api.now()),
+    };
     Apps {
         clock: clock.clone(),
         initiate: initiate_call::App {
@@ -340,6 +348,12 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             queues: queues(cloud),
             addresses_limited: false,
         },
+        import: import_contacts::App {
+            store: database.store(),
+            blobs: cloud.blobs(),
+            own_numbers: Vec::new(),
+            guard_clock: SignedDuration::ZERO,
+        },
         api: api::router(api),
     }
 }
@@ -351,5 +365,6 @@ fn queues(cloud: &Cloud) -> Vec<(&'static str, Queue)> {
         ("call-events", cloud.call_events.queue()),
         ("transcriptions", cloud.transcriptions.queue()),
         ("recordings", cloud.recordings.queue()),
+        ("imports", cloud.imports.queue()),
     ]
 }

@@ -1,6 +1,7 @@
-//! Reads and control: agents, calls.
+//! Reads and control: agents, calls, imports.
 
 mod agents;
+mod imports;
 
 use std::sync::Arc;
 
@@ -10,10 +11,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use elevenwire::auth::{Scope, Tokens};
+use elevenwire::auth::{Caller, Scope, Tokens};
+use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::http::{Reply, json_object};
 use elevenwire::problem::{FieldError, Problem};
+use elevenwire::queue::Queue;
 use elevenwire::store::agents::{Agent, Stored};
 use elevenwire::store::{Store, StoreError};
 use jiff::Timestamp;
@@ -29,6 +32,12 @@ pub struct App {
     pub store: Store,
     /// Who may ask.
     pub tokens: Tokens,
+    /// Files of imports, and the CSVs of their bad rows.
+    pub blobs: Blobs,
+    /// import-contacts' queue.
+    pub imports: Queue,
+    /// Random bits for new ids.
+    pub draw: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
     /// The clock.
     pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -46,6 +55,10 @@ pub struct Config {
     pub database_url: Secret,
     /// `API_TOKENS`.
     pub tokens: Tokens,
+    /// `S3_BUCKET`.
+    pub bucket: String,
+    /// `IMPORTS_QUEUE_URL`.
+    pub imports_queue_url: String,
 }
 
 impl Config {
@@ -55,8 +68,10 @@ impl Config {
     /// Everything that is missing or malformed.
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let database_url = env.secret("DATABASE_URL");
+        let bucket = env.required("S3_BUCKET");
+        let imports_queue_url = env.required("IMPORTS_QUEUE_URL");
         let tokens = env.with("API_TOKENS", Tokens::parse);
-        env.finish(tokens.map(|tokens| Self { database_url, tokens }))
+        env.finish(tokens.map(|tokens| Self { database_url, tokens, bucket, imports_queue_url }))
     }
 }
 
@@ -66,6 +81,7 @@ pub fn router(app: App) -> Router {
         .route("/api/agents", get(list_agents).post(post_agent))
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
         .route("/api/calls/{id}", get(get_call))
+        .merge(imports::routes())
         .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))
         .method_not_allowed_fallback(async || {
             Answer(Problem::new(405, "Method Not Allowed", "This address does not take this method.").into())
@@ -108,9 +124,9 @@ fn unavailable(error: &StoreError) -> Answer {
     wrong(Problem::unavailable("The database"))
 }
 
-fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Result<(), Answer> {
+fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Caller, Answer> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    app.tokens.authorize(header, scope).map(|_| ()).map_err(wrong)
+    app.tokens.authorize(header, scope).map_err(wrong)
 }
 
 async fn get_call(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {

@@ -1,15 +1,25 @@
 //! api: the Lambda function behind the rest of `/api`.
 
 use api::{App, Config, router};
+use elevenwire::blobs::Blobs;
 use elevenwire::config::Env;
+use elevenwire::queue::Queue;
 use elevenwire::store::Store;
-use elevenwire::telemetry;
+use elevenwire::{aws, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = Config::from_env(Env::of_process())?;
-    let store = Store::new(config.database_url);
-    lambda_http::run(router(App { store, tokens: config.tokens, now: Box::new(jiff::Timestamp::now) })).await
+    let aws = aws::config().await;
+    let app = App {
+        store: Store::new(config.database_url),
+        tokens: config.tokens,
+        blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
+        imports: Queue::new(aws_sdk_sqs::Client::new(&aws), config.imports_queue_url),
+        draw: Box::new(rand::random),
+        now: Box::new(jiff::Timestamp::now),
+    };
+    lambda_http::run(router(app)).await
 }

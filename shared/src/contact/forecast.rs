@@ -37,10 +37,8 @@ pub struct Asking {
 #[must_use]
 pub fn rules(purpose: Purpose, settings: &Settings) -> Rules {
     let caps = settings.caps.iter();
-    let caps = caps.map(|cap| guard::Cap {
-        attempts: cap.attempts,
-        within: std::time::Duration::from_secs(cap.within_secs),
-    });
+    let caps =
+        caps.map(|cap| guard::Cap { attempts: cap.attempts, within: std::time::Duration::from_secs(cap.within_secs) });
     let zone = settings.schedule.timezone.as_deref();
     Rules {
         purpose: Some(purpose),
@@ -172,7 +170,7 @@ fn fitting(span: SignedDuration, rate: f64) -> u64 {
     (span.as_secs_f64() * rate).clamp(1.0, 1e12) as u64
 }
 
-/// What a file would come to.
+/// What a file would come to, besides its duplicates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Forecast {
     /// People who would be called.
@@ -185,10 +183,6 @@ pub struct Forecast {
     pub without_consent: u64,
     /// People whom another rule blocks, by rule.
     pub blocked: BTreeMap<String, u64>,
-    /// Rows of numbers that stand further up in the file.
-    pub duplicates_in_file: u64,
-    /// Numbers that the campaign has already.
-    pub duplicates_in_campaign: u64,
     /// Rows that cannot be taken.
     pub bad: u64,
     /// People whom the campaign's end comes before.
@@ -319,8 +313,6 @@ mod tests {
             without_zone: 12,
             without_consent: 95,
             blocked: BTreeMap::new(),
-            duplicates_in_file: 0,
-            duplicates_in_campaign: 0,
             bad: 12,
             not_reached: 0,
             first_call: Some(at("2026-11-24T17:00:00Z")),

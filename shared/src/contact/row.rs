@@ -50,7 +50,11 @@ fn whole(record: Record<'_>, columns: &[Column]) -> Option<String> {
         }
         Some(Flaw::TooManyColumns) => "has far more fields than the header".to_owned(),
         None if record.len() != columns.len() => {
-            format!("has {} fields where the header has {}: is a separator missing or a text not quoted?", record.len(), columns.len())
+            format!(
+                "has {} fields where the header has {}: is a separator missing or a text not quoted?",
+                record.len(),
+                columns.len()
+            )
         }
         None => return None,
     };
@@ -194,10 +198,16 @@ fn postal_code(text: &str) -> Result<String, Wrong> {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let only = text.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b' ');
     if only && matches!(digits, 3 | 4 | 7 | 8) {
-        return bad("has lost its leading zero, as Excel does to numbers: format the column as text, fill it again and \
-                    export it again");
+        return bad(
+            "has lost its leading zero, as Excel does to numbers: format the column as text, fill it again and \
+                    export it again",
+        );
     }
-    if guard::known_postal_code(text) { Ok(text.to_owned()) } else { bad("is no US ZIP code such as 02139 or 02139-4307") }
+    if guard::known_postal_code(text) {
+        Ok(text.to_owned())
+    } else {
+        bad("is no US ZIP code such as 02139 or 02139-4307")
+    }
 }
 
 /// RFC 3339, or a date, which is its first moment in UTC.

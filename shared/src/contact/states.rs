@@ -73,6 +73,9 @@ mod tests {
     #[test]
     fn a_state_that_is_spelt_out_is_found_and_all_are_in_order() {
         assert!(NAMES.is_sorted());
-        assert_eq!((letters("New York"), letters("WYOMING"), letters("tx"), letters("Bavaria")), ("NY", "WY", "tx", "Bavaria"));
+        assert_eq!(
+            (letters("New York"), letters("WYOMING"), letters("tx"), letters("Bavaria")),
+            ("NY", "WY", "tx", "Bavaria")
+        );
     }
 }

@@ -175,10 +175,7 @@ fn ten_digits_are_a_us_number_only_if_the_owner_says_so() {
             Row::Bad(_) => None,
         })
         .collect();
-    assert_eq!(
-        numbers,
-        [Some("+14155550123"), Some("+14155550124"), Some("+14155550125"), Some("+14155550126"), None]
-    );
+    assert_eq!(numbers, [Some("+14155550123"), Some("+14155550124"), Some("+14155550125"), Some("+14155550126"), None]);
 }
 
 #[test]
@@ -202,7 +199,8 @@ fn every_known_column_has_its_own_words() {
 
 #[test]
 fn a_row_that_is_no_row_is_named_by_its_line_and_spoils_no_other() {
-    let text = b"phone,name\n+14155550123\n+14155550124,a,b\n+14155550125,\"a\" b\n+14155550126,caf\xE9\n+14155550127,fine\n";
+    let text =
+        b"phone,name\n+14155550123\n+14155550124,a,b\n+14155550125,\"a\" b\n+14155550126,caf\xE9\n+14155550127,fine\n";
     let rows = rows_of(text, 11, wishes()).unwrap();
     let words = ["has 1 fields where the header has 2", "has 3 fields", "quote within a quoted text", "is not UTF-8"];
     for (at, word) in words.iter().enumerate() {

@@ -45,6 +45,13 @@ pub struct NewCall {
     pub expires_at: Timestamp,
 }
 
+/// A version 7 UUID of the given time, so that ids sort by age. `draw` are random bits.
+#[must_use]
+pub fn new_id(now: Timestamp, draw: [u8; 10]) -> Uuid {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &draw).into_uuid()
+}
+
 /// An idempotency key, with the digest of the request that came with it.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey {

@@ -11,6 +11,7 @@ mod asking;
 mod calls;
 mod garbled;
 mod homecoming;
+mod importing;
 mod placing;
 mod replaying;
 mod settling;

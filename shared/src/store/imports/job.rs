@@ -67,8 +67,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn take_import(&self, id: Uuid, now: Timestamp) -> Result<Taken, StoreError> {
         let silent_since = now.checked_sub(SILENT_SECS.seconds()).unwrap_or(now);
-        let values =
-            [(&id as _, Type::UUID), (&now as _, Type::TIMESTAMPTZ), (&silent_since as _, Type::TIMESTAMPTZ)];
+        let values = [(&id as _, Type::UUID), (&now as _, Type::TIMESTAMPTZ), (&silent_since as _, Type::TIMESTAMPTZ)];
         let mut session = self.session().await?;
         let tx = session.begin().await?;
         if let Some(row) = tx.query_typed_opt(TAKE, &values).await? {
@@ -117,6 +116,7 @@ impl Store {
 
 fn job(row: &Row) -> Result<Job, StoreError> {
     let purpose = Purpose::parse(row.get(6)).map_err(|_| StoreError::Refused("an unknown purpose".to_owned()))?;
+    let settings: Json<Settings> = row.try_get(7).map_err(|_| StoreError::Refused("unknown settings".to_owned()))?;
     Ok(Job {
         id: row.get(0),
         campaign_id: row.get(1),
@@ -125,7 +125,7 @@ fn job(row: &Row) -> Result<Job, StoreError> {
         us_numbers: row.get::<_, Option<&str>>(4) == Some("US"),
         source_key: row.get(5),
         purpose,
-        settings: row.get::<_, Json<Settings>>(7).0,
+        settings: settings.0,
     })
 }
 

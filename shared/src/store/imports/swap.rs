@@ -134,8 +134,7 @@ async fn swap(tx: &Transaction<'_>, job: &Job, now: Timestamp) -> Result<[i64; 3
                  coalesce(due_at, $3), import_id, line, $3, $3
              from ({FIRST}) first on conflict (campaign_id, number) do nothing"
         );
-        let values =
-            [(&job.id as _, Type::UUID), (&job.campaign_id as _, Type::UUID), (&now as _, Type::TIMESTAMPTZ)];
+        let values = [(&job.id as _, Type::UUID), (&job.campaign_id as _, Type::UUID), (&now as _, Type::TIMESTAMPTZ)];
         i64::try_from(tx.execute_typed(&sql, &values).await?).unwrap_or(i64::MAX)
     };
     Ok([taken, rows - numbers, numbers - taken])
@@ -150,7 +149,8 @@ async fn write_down(
 ) -> Result<(), StoreError> {
     let [bytes_read, rows_read, bad] = [end.staged.bytes_read, end.staged.rows_read, end.staged.bad].map(bigint);
     let sql = "update imports set state = 'done', bytes_read = $2, rows_read = $3, bad = $4, taken = $5,
-            duplicates_in_file = $6, duplicates_in_campaign = $7, columns = $8, forecast = $9, report_key = $10,
+            duplicates_in_file = $6, duplicates_in_campaign = $7, columns = $8, report_key = $10,
+            forecast = $9 || jsonb_build_object('duplicates_in_file', $6, 'duplicates_in_campaign', $7),
             heartbeat_at = $11, updated_at = $11, finished_at = $11
         where id = $1";
     tx.execute_typed(
