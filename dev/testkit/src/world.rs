@@ -268,15 +268,6 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
         let http = elevenwire::http::client(timeout).unwrap();
         elevenlabs::client::Client::new(http, &vendors.url(), known.elevenlabs_api_key.clone().into()).unwrap()
     };
-    let clock_of_api = clock.clone();
-    let api = api::App {
-        store: database.store(),
-        tokens: tokens.clone(),
-        blobs: cloud.blobs(),
-        imports: cloud.imports.queue(),
-        draw: Box::new(rand::random),
-        now: Box::new(move || clock_of_api.now()),
-    };
     Apps {
         clock: clock.clone(),
         initiate: initiate_call::App {
@@ -342,7 +333,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
         },
         health: health::App {
             store: database.store(),
-            tokens,
+            tokens: tokens.clone(),
             blobs: cloud.blobs(),
             carrier: carrier(),
             elevenlabs: agents(),
@@ -355,7 +346,18 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             own_numbers: Vec::new(),
             guard_clock: SignedDuration::ZERO,
         },
-        api: api::router(api),
+        api: api::router(api(clock.clone(), database, cloud, tokens)),
+    }
+}
+
+fn api(clock: Clock, database: &Database, cloud: &Cloud, tokens: Tokens) -> api::App {
+    api::App {
+        store: database.store(),
+        tokens,
+        blobs: cloud.blobs(),
+        imports: cloud.imports.queue(),
+        draw: Box::new(rand::random),
+        now: Box::new(move || clock.now()),
     }
 }
 

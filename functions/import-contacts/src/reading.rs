@@ -48,7 +48,7 @@ pub(crate) async fn read(
     let begun = clock.now();
     let mut file = app.blobs.open(&job.source_key).await.map_err(|error| match error {
         BlobError::Missing(_) => Stop::Failed("The file is not there any more: import it again.".to_owned()),
-        error => error.into(),
+        error @ BlobError::Down(_) => error.into(),
     })?;
     let sheet = Sheet::new(Wishes { us_numbers: job.us_numbers, now: begun });
     let mut reader = Reader {

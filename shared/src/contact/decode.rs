@@ -24,23 +24,22 @@ const NO_TEXT: u8 = 0xFF;
 impl Decoder {
     /// Adds what `input` means to `out`; `last` says that no more comes.
     pub(super) fn decode(&mut self, input: &[u8], last: bool, out: &mut Vec<u8>) {
-        match self.form {
-            Some(form) => self.decode_as(form, input, out),
-            None => {
-                self.start.extend_from_slice(input);
-                if self.start.len() < 3 && !last {
-                    return;
-                }
-                let start = std::mem::take(&mut self.start);
-                let (form, mark) = match start.as_slice() {
-                    [0xEF, 0xBB, 0xBF, ..] => (Form::Utf8, 3),
-                    [0xFF, 0xFE, ..] => (Form::Utf16 { big: false }, 2),
-                    [0xFE, 0xFF, ..] => (Form::Utf16 { big: true }, 2),
-                    _ => (Form::Utf8, 0),
-                };
-                self.form = Some(form);
-                self.decode_as(form, &start[mark..], out);
+        if let Some(form) = self.form {
+            self.decode_as(form, input, out);
+        } else {
+            self.start.extend_from_slice(input);
+            if self.start.len() < 3 && !last {
+                return;
             }
+            let start = std::mem::take(&mut self.start);
+            let (form, mark) = match start.as_slice() {
+                [0xEF, 0xBB, 0xBF, ..] => (Form::Utf8, 3),
+                [0xFF, 0xFE, ..] => (Form::Utf16 { big: false }, 2),
+                [0xFE, 0xFF, ..] => (Form::Utf16 { big: true }, 2),
+                _ => (Form::Utf8, 0),
+            };
+            self.form = Some(form);
+            self.decode_as(form, &start[mark..], out);
         }
         if last && (self.half.take().is_some() | self.high.take().is_some()) {
             out.push(NO_TEXT);

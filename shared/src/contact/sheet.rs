@@ -67,7 +67,8 @@ impl Sheet {
         }
         let Some(csv) = &mut self.csv else { return Ok(None) };
         loop {
-            if !csv.read(&self.text, &mut self.at)? && !(self.ended && csv.end()?) {
+            let whole = csv.read(&self.text, &mut self.at)? || (self.ended && csv.end()?);
+            if !whole {
                 return if self.ended && self.columns.is_none() { Err(Unreadable::Empty) } else { Ok(None) };
             }
             let record = csv.record();

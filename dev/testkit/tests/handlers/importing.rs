@@ -324,6 +324,20 @@ async fn a_run_that_was_taken_over_writes_nothing_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_import_whose_wake_up_was_lost_is_woken_by_reconcile() {
+    let (world, campaign) = start().await;
+    let id = sent(&world, campaign, "", "phone\n+14155550101\n").await;
+    world.cloud.sqs.purge_queue().queue_url(&world.cloud.imports.url).send().await.unwrap();
+    world.reconcile().await;
+    world.pump().await;
+    assert_eq!(seen(&world, campaign, &id).await["state"], "queued", "its message may still come");
+    world.clock.advance(Duration::from_mins(3));
+    world.reconcile().await;
+    world.pump().await;
+    assert_eq!(seen(&world, campaign, &id).await["state"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_imported_is_refused_before_it_is_written() {
     let (world, campaign) = start().await;
     let path = format!("/api/campaigns/{campaign}/imports");

@@ -13,6 +13,7 @@ use super::super::{Store, StoreError, commit};
 use super::Job;
 use crate::contact::Contact;
 use crate::contact::forecast::Outlook;
+use crate::guard::{StateCode, TimeZoneName};
 
 /// Bytes of a batch: what is held in memory.
 const LARGEST: usize = 1024 * 1024;
@@ -52,8 +53,8 @@ impl Batch {
         // Writing to a text cannot fail.
         let _ = write!(self.text, "{import}\t{}", contact.line);
         self.cell(Some(&callee.number));
-        self.cell(callee.timezone.as_ref().map(|zone| zone.as_str()));
-        self.cell(callee.state.as_ref().map(|state| state.as_str()));
+        self.cell(callee.timezone.as_ref().map(TimeZoneName::as_str));
+        self.cell(callee.state.as_ref().map(StateCode::as_str));
         self.cell(callee.postal_code.as_deref());
         self.cell(consent.map(|consent| consent.kind.as_str()));
         self.moment(consent.and_then(|consent| consent.at));
