@@ -80,7 +80,8 @@ impl World {
             }
             Line::Imports => {
                 let clock = import_contacts::Clock { now: &now, ends_at: now() + LAMBDA_LIVES };
-                worker.each(batch, |task: ImportTask| import_contacts::import(&apps.import, task, clock)).await
+                let import = |task: ImportTask| Box::pin(import_contacts::import(&apps.import, task, clock));
+                worker.each(batch, import).await
             }
         }
     }
