@@ -29,7 +29,8 @@ async fn main() -> Result<(), Error> {
         let ends_at = i64::try_from(event.context.deadline).ok();
         let ends_at = ends_at.and_then(|millis| Timestamp::from_millisecond(millis).ok()).unwrap_or(Timestamp::MAX);
         let clock = Clock { now: &Timestamp::now, ends_at };
-        Ok::<_, Error>(worker.each(event.payload, |task: ImportTask| import(app, task, clock)).await)
+        let done = worker.each(event.payload, |task: ImportTask| Box::pin(import(app, task, clock)));
+        Ok::<_, Error>(done.await)
     }))
     .await
 }
