@@ -179,6 +179,44 @@ def prepare(case: Case, env: dict[str, str]) -> None:
         cloud(env).client("s3").put_object(Bucket=env["S3_BUCKET"], Key=key, Body=content)
     for call in case.given.get("calls", []):
         psql(attempt(call), env)
+    for campaign in case.given.get("campaigns", []):
+        psql(row_of("campaigns", {**CAMPAIGN, **times("created_at", "updated_at"), **campaign}), env)
+    for one in case.given.get("imports", []):
+        psql(row_of("imports", {**IMPORT, **times("created_at", "updated_at"), **one}), env)
+
+
+# What has no default in its table.
+CAMPAIGN = {
+    "name": "event",
+    "agent": "demo",
+    "purpose": "informational",
+    "state": "draft",
+    "settings": {},
+    "max_concurrent": 5,
+    "rate": 1,
+    "max_attempts": 3,
+}
+IMPORT = {
+    "state": "queued",
+    "dry_run": False,
+    "bytes_read": 0,
+    "rows_read": 0,
+    "taken": 0,
+    "bad": 0,
+    "duplicates_in_file": 0,
+    "duplicates_in_campaign": 0,
+    "runs": 0,
+    "requested_by": "events",
+}
+
+
+def times(*names: str) -> dict[str, str]:
+    return dict.fromkeys(names, moment("").isoformat())
+
+
+def row_of(table: str, row: dict[str, Any]) -> str:
+    text = json.dumps(row, ensure_ascii=False)
+    return f"insert into {table} select * from jsonb_populate_record(null::{table}, $row${text}$row$)"
 
 
 def attempt(call: dict[str, Any]) -> str:
@@ -207,8 +245,7 @@ def attempt(call: dict[str, Any]) -> str:
         **call,
     }
     known = f"insert into numbers (number) values ('{row['to_number']}') on conflict do nothing; "
-    text = json.dumps(row, ensure_ascii=False)
-    return f"{known}insert into calls select * from jsonb_populate_record(null::calls, $row${text}$row$)"
+    return known + row_of("calls", row)
 
 
 def problems(case: Case, answer: Any, log: str, env: dict[str, str]) -> list[str]:

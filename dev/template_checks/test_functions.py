@@ -34,17 +34,18 @@ ENVIRONMENT = {
     "audio-webhook": (
         "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL RECORDINGS_QUEUE_URL DEAD_LETTER_QUEUE_URL"
     ),
+    "import-contacts": "DATABASE_URL S3_BUCKET IMPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL",
     "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL",
     "reconcile": (
         "DATABASE_URL S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN ELEVENLABS_API_KEY "
         "ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_MEND PUBLIC_BASE_URL CALLS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL "
-        "RECORDINGS_QUEUE_URL"
+        "RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL"
     ),
-    "api": "DATABASE_URL API_TOKENS",
+    "api": "DATABASE_URL API_TOKENS S3_BUCKET IMPORTS_QUEUE_URL",
     "health": (
         "DATABASE_URL API_TOKENS S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN "
         "ELEVENLABS_API_KEY ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_ALLOWED_IPS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL "
-        "CALL_EVENTS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL"
+        "CALL_EVENTS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL"
     ),
     "migrate": "DATABASE_URL",
 }
@@ -55,6 +56,7 @@ QUEUE_URLS = {
     "CALL_EVENTS_QUEUE_URL": "CallEventsQueue",
     "TRANSCRIPTIONS_QUEUE_URL": "TranscriptionsQueue",
     "RECORDINGS_QUEUE_URL": "RecordingsQueue",
+    "IMPORTS_QUEUE_URL": "ImportsQueue",
 }
 
 
@@ -97,10 +99,11 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
     "reconcile": (
         s3("raw", "PutObject")
         | s3("reports", "PutObject")
-        | send("CallsQueue", "TranscriptionsQueue", "RecordingsQueue")
+        | send("CallsQueue", "TranscriptionsQueue", "RecordingsQueue", "ImportsQueue")
     ),
+    "import-contacts": own("ImportsQueue") | s3("imports", "GetObject", "PutObject"),
     "campaign-trigger": send("CallsQueue", "TrunkCallsQueue"),
-    "api": set(),
+    "api": s3("imports", "GetObject", "PutObject") | send("ImportsQueue"),
     "health": (
         s3("health", "GetObject", "PutObject")
         | {("s3:ListBucket", "Bucket")}

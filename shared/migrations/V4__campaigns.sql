@@ -115,6 +115,12 @@ create table imports (
     bad bigint not null default 0,
     duplicates_in_file bigint not null default 0,
     duplicates_in_campaign bigint not null default 0,
+    -- `US`: numbers without a country code are of the United States. Null: they are bad.
+    default_country text check (default_country = 'US'),
+    -- How the header was understood: each column with the field or the variable that it is taken for.
+    columns jsonb,
+    -- How often somebody began to work on it; whoever began before the last one may not write any more.
+    runs integer not null default 0,
     -- What the guard would say of the good rows; forecast of a dry run.
     forecast jsonb,
     -- CSV of the bad rows: line, column, reason.
@@ -144,6 +150,8 @@ create unlogged table import_rows (
     consent_source text,
     variables jsonb not null,
     due_at timestamptz,
+    -- When the window closes that begins then; for the forecast.
+    until timestamptz,
     -- Set when the guard would never let it be called.
     because text
 );

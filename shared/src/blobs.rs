@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{AggregatedBytes, ByteStream};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
@@ -97,6 +98,42 @@ impl Blobs {
             _ => down(error),
         })?;
         Ok(Download(object.body))
+    }
+
+    /// An object's size; `None` when there is none. S3 tells whoever may not list the bucket 403 instead of 404.
+    ///
+    /// # Errors
+    /// When S3 did not answer.
+    pub async fn size(&self, key: &str) -> Result<Option<u64>, BlobError> {
+        match self.client.head_object().bucket(&self.bucket).key(key).send().await {
+            Ok(head) => Ok(Some(head.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(0))),
+            Err(error) if error.raw_response().is_some_and(|raw| matches!(raw.status().as_u16(), 403 | 404)) => {
+                Ok(None)
+            }
+            Err(error) => Err(down(error)),
+        }
+    }
+
+    /// An address to which anybody who has it may put the object until the time is over; of exactly this size, if it is
+    /// given. Made without asking S3.
+    ///
+    /// # Errors
+    /// When there are no credentials to sign with.
+    pub async fn link_to_put(&self, key: &str, valid: Duration, bytes: Option<i64>) -> Result<String, BlobError> {
+        let valid = PresigningConfig::expires_in(valid).map_err(|error| BlobError::Down(error.to_string()))?;
+        let put = self.client.put_object().bucket(&self.bucket).key(key).set_content_length(bytes);
+        Ok(put.presigned(valid).await.map_err(down)?.uri().to_owned())
+    }
+
+    /// An address at which anybody who has it may read the object until the time is over, as a download of this name.
+    ///
+    /// # Errors
+    /// When there are no credentials to sign with.
+    pub async fn link_to_get(&self, key: &str, valid: Duration, filename: &str) -> Result<String, BlobError> {
+        let valid = PresigningConfig::expires_in(valid).map_err(|error| BlobError::Down(error.to_string()))?;
+        let disposition = format!("attachment; filename=\"{filename}\"");
+        let get = self.client.get_object().bucket(&self.bucket).key(key).response_content_disposition(disposition);
+        Ok(get.presigned(valid).await.map_err(down)?.uri().to_owned())
     }
 
     /// Whether the bucket answers, for health.

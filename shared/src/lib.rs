@@ -11,6 +11,7 @@ pub mod blobs;
 pub mod call;
 pub mod campaign;
 pub mod config;
+pub mod contact;
 pub mod crash;
 pub mod dialling;
 pub mod elevenlabs;

@@ -135,6 +135,13 @@ pub struct RecordingArrived {
     pub received_at: Timestamp,
 }
 
+/// For import-contacts: a file lies in S3, and its job waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportTask {
+    /// Id of the job.
+    pub import_id: Uuid,
+}
+
 /// A queue to send to, or to work off.
 #[derive(Debug, Clone)]
 pub struct Queue {
@@ -262,7 +269,8 @@ impl Worker {
         for message in batch.records {
             let parsed = serde_json::from_str::<M>(message.body.as_deref().unwrap_or_default());
             let done = match parsed {
-                Ok(work) => handle(work).await,
+                // Boxed, because a future of futures grows deeper than the compiler looks.
+                Ok(work) => Box::pin(handle(work)).await,
                 Err(error) => Err(Failure::never(format!("the message is not one of ours: {error}"))),
             };
             let Err(failure) = done else { continue };

@@ -12,18 +12,29 @@ pub const LONGEST_VALUE: usize = 4096;
 /// What is wrong with a variable, and how to mend it.
 pub type Wrong = (&'static str, &'static str);
 
+/// Whether a text can be a variable's name: a letter, then letters, digits or `_`.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    name.len() <= LONGEST_NAME
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Whether the system sets it.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    matches!(name, "call_id" | "campaign_id") || name.starts_with("system__") || name.starts_with("secret__")
+}
+
 /// Checks a name.
 ///
 /// # Errors
 /// When it is no name, or one that the system sets.
 pub fn check_name(name: &str) -> Result<(), Wrong> {
-    let good = name.len() <= LONGEST_NAME
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !good {
+    if !is_name(name) {
         return Err(("is not a name of a variable", "Use a letter, then up to 63 letters, digits or `_`."));
     }
-    if matches!(name, "call_id" | "campaign_id") || name.starts_with("system__") || name.starts_with("secret__") {
+    if is_reserved(name) {
         let mend = "`call_id`, `campaign_id`, `system__*` and `secret__*` are set by the system: choose another name.";
         return Err(("is a reserved name", mend));
     }

@@ -34,6 +34,8 @@ pub struct Cloud {
     pub transcriptions: Pair,
     /// For audio-webhook.
     pub recordings: Pair,
+    /// For import-contacts.
+    pub imports: Pair,
 }
 
 impl Cloud {
@@ -51,6 +53,7 @@ impl Cloud {
             call_events: Pair::create(&sqs, &id, "call-events").await,
             transcriptions: Pair::create(&sqs, &id, "transcriptions").await,
             recordings: Pair::create(&sqs, &id, "recordings").await,
+            imports: Pair::create(&sqs, &id, "imports").await,
             sqs,
             s3,
             bucket,

@@ -1,10 +1,13 @@
 //! The queues of a [`World`], and the workers behind them.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use elevenwire::queue::{CallCommand, CallNews, ConversationArrived, RecordingTask};
+use elevenwire::queue::{CallCommand, CallNews, ConversationArrived, ImportTask, RecordingTask};
 
 use crate::World;
 use crate::cloud::Pair;
+
+/// As long as a Lambda function may at most.
+const LAMBDA_LIVES: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
 
 /// The queues, by what lies in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,12 +22,14 @@ pub enum Line {
     Recordings,
     /// For place-trunk-call.
     TrunkCalls,
+    /// For import-contacts.
+    Imports,
 }
 
 impl Line {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Calls, Self::CallEvents, Self::Transcriptions, Self::Recordings, Self::TrunkCalls];
+    pub const ALL: [Self; 6] =
+        [Self::Calls, Self::CallEvents, Self::Transcriptions, Self::Recordings, Self::TrunkCalls, Self::Imports];
 }
 
 impl World {
@@ -44,6 +49,7 @@ impl World {
             Line::Transcriptions => &self.cloud.transcriptions,
             Line::Recordings => &self.cloud.recordings,
             Line::TrunkCalls => &self.cloud.trunk_calls,
+            Line::Imports => &self.cloud.imports,
         }
     }
 
@@ -71,6 +77,11 @@ impl World {
             Line::TrunkCalls => {
                 let place = |command: CallCommand| place_trunk_call::carry_out(&apps.place_trunk, command, now(), 0.5);
                 worker.each(batch, place).await
+            }
+            Line::Imports => {
+                let clock = import_contacts::Clock { now: &now, ends_at: now() + LAMBDA_LIVES };
+                let import = |task: ImportTask| Box::pin(import_contacts::import(&apps.import, task, clock));
+                worker.each(batch, import).await
             }
         }
     }

@@ -84,6 +84,7 @@ pub(crate) struct Apps {
     pub(crate) reconcile: reconcile::App,
     pub(crate) trigger: campaign_trigger::App,
     pub(crate) health: health::App,
+    pub(crate) import: import_contacts::App,
     pub(crate) api: Router,
 }
 
@@ -308,16 +309,6 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
         let http = elevenwire::http::client(timeout).unwrap();
         elevenlabs::client::Client::new(http, &vendors.url(), known.elevenlabs_api_key.clone().into()).unwrap()
     };
-    let clock_of_api = clock.clone();
-    let api = api::App {
-        store: database.store(),
-        tokens: tokens.clone(),
-        calls: cloud.calls.queue(),
-        dialling: dialling(),
-        ring_timeout_secs: 60,
-        draw: Box::new(rand::random),
-        now: Box::new(move || clock_of_api.now()),
-    };
     Apps {
         clock: clock.clone(),
         initiate: initiate_call::App {
@@ -376,6 +367,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             calls: cloud.calls.queue(),
             transcriptions: cloud.transcriptions.queue(),
             recordings: cloud.recordings.queue(),
+            imports: cloud.imports.queue(),
             public_base_url: url.to_owned(),
             may_mend_webhook: false,
         },
@@ -389,14 +381,29 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
         },
         health: health::App {
             store: database.store(),
-            tokens,
+            tokens: tokens.clone(),
             blobs: cloud.blobs(),
             carrier: carrier(),
             elevenlabs: agents(),
             queues: queues(cloud),
             addresses_limited: false,
         },
-        api: api::router(api),
+        import: import_contacts::App { store: database.store(), blobs: cloud.blobs(), dialling: dialling() },
+        api: api::router(api(clock.clone(), database, cloud, tokens)),
+    }
+}
+
+fn api(clock: Clock, database: &Database, cloud: &Cloud, tokens: Tokens) -> api::App {
+    api::App {
+        store: database.store(),
+        tokens,
+        blobs: cloud.blobs(),
+        imports: cloud.imports.queue(),
+        calls: cloud.calls.queue(),
+        dialling: dialling(),
+        ring_timeout_secs: 60,
+        draw: Box::new(rand::random),
+        now: Box::new(move || clock.now()),
     }
 }
 
@@ -413,5 +420,6 @@ fn queues(cloud: &Cloud) -> Vec<(&'static str, Queue)> {
         ("call-events", cloud.call_events.queue()),
         ("transcriptions", cloud.transcriptions.queue()),
         ("recordings", cloud.recordings.queue()),
+        ("imports", cloud.imports.queue()),
     ]
 }

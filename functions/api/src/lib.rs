@@ -1,9 +1,10 @@
-//! Reads and control: agents, calls, campaigns, stops, suppressions, the guard.
+//! Reads and control: agents, calls, campaigns, imports, stops, suppressions, the guard.
 
 mod agents;
 mod campaign_body;
 mod campaigns;
 mod guard;
+mod imports;
 mod stops;
 mod suppressions;
 
@@ -16,6 +17,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use elevenwire::auth::{Caller, Scope, Tokens};
+use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::dialling::Dialling;
 use elevenwire::http::{Reply, json_object};
@@ -42,6 +44,10 @@ pub struct App {
     pub dialling: Dialling,
     /// Seconds to let ring when nobody says otherwise.
     pub ring_timeout_secs: u32,
+    /// Files of imports, and the CSVs of their bad rows.
+    pub blobs: Blobs,
+    /// import-contacts' queue.
+    pub imports: Queue,
     /// Random bits for new ids.
     pub draw: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
     /// The clock.
@@ -67,6 +73,10 @@ pub struct Config {
     pub dialling: Dialling,
     /// `CALL_TIMEOUT_SECS`.
     pub ring_timeout_secs: u32,
+    /// `S3_BUCKET`.
+    pub bucket: String,
+    /// `IMPORTS_QUEUE_URL`.
+    pub imports_queue_url: String,
 }
 
 impl Config {
@@ -80,7 +90,17 @@ impl Config {
         let dialling = Dialling::from_env(&mut env);
         let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
         let tokens = env.with("API_TOKENS", Tokens::parse);
-        env.finish(tokens.map(|tokens| Self { database_url, tokens, calls_queue_url, dialling, ring_timeout_secs }))
+        let bucket = env.required("S3_BUCKET");
+        let imports_queue_url = env.required("IMPORTS_QUEUE_URL");
+        env.finish(tokens.map(|tokens| Self {
+            database_url,
+            tokens,
+            calls_queue_url,
+            dialling,
+            ring_timeout_secs,
+            bucket,
+            imports_queue_url,
+        }))
     }
 }
 
@@ -94,6 +114,7 @@ pub fn router(app: App) -> Router {
         .merge(stops::routes())
         .merge(guard::routes())
         .merge(suppressions::routes())
+        .merge(imports::routes())
         .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))
         .method_not_allowed_fallback(async || {
             Answer(Problem::new(405, "Method Not Allowed", "This address does not take this method.").into())

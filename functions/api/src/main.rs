@@ -1,6 +1,7 @@
 //! api: the Lambda function behind the rest of `/api`.
 
 use api::{App, Config, router};
+use elevenwire::blobs::Blobs;
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
 use elevenwire::store::Store;
@@ -11,11 +12,14 @@ use elevenwire::{aws, telemetry};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = Config::from_env(Env::of_process())?;
-    let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
+    let aws = aws::config().await;
+    let sqs = aws_sdk_sqs::Client::new(&aws);
     let app = App {
         store: Store::new(config.database_url),
         tokens: config.tokens,
-        calls: Queue::new(sqs, config.calls_queue_url),
+        calls: Queue::new(sqs.clone(), config.calls_queue_url),
+        blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
+        imports: Queue::new(sqs, config.imports_queue_url),
         dialling: config.dialling,
         ring_timeout_secs: config.ring_timeout_secs,
         draw: Box::new(rand::random),

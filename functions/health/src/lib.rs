@@ -82,7 +82,7 @@ pub struct Config {
     /// `ELEVENLABS_API_KEY`.
     pub elevenlabs_key: Secret,
     /// The queues, by name.
-    pub queue_urls: [(&'static str, String); 5],
+    pub queue_urls: [(&'static str, String); 6],
     /// Whether `ELEVENLABS_WEBHOOK_ALLOWED_IPS` names anybody.
     pub addresses_limited: bool,
 }
@@ -105,6 +105,7 @@ impl Config {
             ("call-events", env.required("CALL_EVENTS_QUEUE_URL")),
             ("transcriptions", env.required("TRANSCRIPTIONS_QUEUE_URL")),
             ("recordings", env.required("RECORDINGS_QUEUE_URL")),
+            ("imports", env.required("IMPORTS_QUEUE_URL")),
         ];
         let addresses_limited = env.optional("ELEVENLABS_WEBHOOK_ALLOWED_IPS").is_some();
         let tokens = env.with("API_TOKENS", Tokens::parse);

@@ -37,6 +37,7 @@ async fn main() -> Result<(), Error> {
         calls: queue(config.calls_queue_url),
         transcriptions: queue(config.transcriptions_queue_url),
         recordings: queue(config.recordings_queue_url),
+        imports: queue(config.imports_queue_url),
         public_base_url: config.public_base_url,
         may_mend_webhook: config.may_mend_webhook,
     };

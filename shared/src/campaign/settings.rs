@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Outcome;
-use crate::guard::Windows;
+use crate::guard::{self, Rules, TimeZoneName, Windows};
 
 /// Texts without which a marketing campaign cannot start, by field.
 pub const MARKETING_TEXTS: [&str; 4] = ["identity", "ai_disclosure", "recording", "opt_out"];
@@ -157,6 +157,19 @@ impl Texts {
 }
 
 impl Settings {
+    /// The rules of the guard with what the owner asks for: it can only narrow them.
+    #[must_use]
+    pub fn narrow(&self, rules: Rules) -> Rules {
+        let within = |cap: &Cap| std::time::Duration::from_secs(cap.within_secs);
+        Rules {
+            windows: self.windows.clone(),
+            excluded_dates: self.excluded_dates.clone(),
+            campaign_zone: self.schedule.timezone.as_deref().and_then(|zone| TimeZoneName::parse(zone).ok()),
+            caps: self.caps.iter().map(|cap| guard::Cap { attempts: cap.attempts, within: within(cap) }).collect(),
+            ..rules
+        }
+    }
+
     /// The rule for an outcome; `None` ends the contact.
     #[must_use]
     pub fn retry(&self, outcome: Outcome) -> Option<RetryRule> {

@@ -9,6 +9,7 @@ pub mod contacts;
 pub mod conversations;
 pub mod deliveries;
 mod fence;
+pub mod imports;
 pub mod intents;
 pub mod migrations;
 pub mod pace;

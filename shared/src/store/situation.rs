@@ -12,7 +12,7 @@ use super::{Store, StoreError};
 use crate::call::callee::Callee;
 use crate::campaign::Settings;
 use crate::dialling::Dialling;
-use crate::guard::{self, Cap, Contact, Decision, History, Rules, TimeZoneName};
+use crate::guard::{self, Contact, Decision, History, Rules};
 
 /// Everything that the guard is asked about one attempt.
 #[derive(Debug, Clone)]
@@ -60,14 +60,10 @@ impl Situation {
 pub fn rules(callee: &Callee, campaign: Option<&Settings>, ring_timeout_secs: u32, dialling: &Dialling) -> Rules {
     let mut rules = dialling.rules(ring_timeout_secs);
     rules.purpose = callee.purpose;
-    if let Some(settings) = campaign {
-        rules.windows.clone_from(&settings.windows);
-        rules.excluded_dates.clone_from(&settings.excluded_dates);
-        rules.campaign_zone = settings.schedule.timezone.as_deref().and_then(|zone| TimeZoneName::parse(zone).ok());
-        let within = |cap: &crate::campaign::Cap| std::time::Duration::from_secs(cap.within_secs);
-        rules.caps = settings.caps.iter().map(|cap| Cap { attempts: cap.attempts, within: within(cap) }).collect();
+    match campaign {
+        Some(settings) => settings.narrow(rules),
+        None => rules,
     }
-    rules
 }
 
 const HISTORY: &str = "

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::stack::{Stack, conversation_id, transcription};
 
-const DEPENDENCIES: [&str; 9] = [
+const DEPENDENCIES: [&str; 10] = [
     "database",
     "bucket",
     "signalwire",
@@ -17,6 +17,7 @@ const DEPENDENCIES: [&str; 9] = [
     "queue call-events",
     "queue transcriptions",
     "queue recordings",
+    "queue imports",
 ];
 
 #[tokio::test]

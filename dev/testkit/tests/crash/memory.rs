@@ -67,6 +67,7 @@ impl Memory {
             call_events: pair("call-events"),
             transcriptions: pair("transcriptions"),
             recordings: pair("recordings"),
+            imports: pair("imports"),
             sqs: sqs.clone(),
             s3,
             bucket: "bucket".to_owned(),

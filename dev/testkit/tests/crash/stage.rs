@@ -132,6 +132,7 @@ pub fn message_for(line: Line, body: &str) -> String {
         Line::Transcriptions => format!("transcription-webhook {}", word(&message, "event_type")),
         Line::Recordings => format!("audio-webhook {kind}"),
         Line::TrunkCalls => format!("place-trunk-call {kind}"),
+        Line::Imports => "import-contacts".to_owned(),
     }
 }
 

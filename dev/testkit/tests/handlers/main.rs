@@ -11,6 +11,7 @@ mod asking;
 mod calls;
 mod garbled;
 mod homecoming;
+mod importing;
 mod opting_out;
 mod placing;
 mod replaying;

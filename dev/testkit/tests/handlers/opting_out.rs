@@ -293,7 +293,7 @@ async fn a_claim_and_an_opt_out_at_the_same_moment_never_wait_for_each_other_for
         assert_eq!(world.post_webhook(&body).await, 200);
         let names = [call_id.to_string()];
         let (claimed, noted, ()) = tokio::join!(
-            claimer.claim(call_id, Connect::Sip, now),
+            claimer.claim(call_id, Connect::Sip, &testkit::world::dialling(), now),
             tool_store.opt_out_in_call(&names, now),
             world.pump(),
         );
@@ -301,7 +301,7 @@ async fn a_claim_and_an_opt_out_at_the_same_moment_never_wait_for_each_other_for
         // Whoever was first: nobody who was suppressed before is claimed after.
         assert!(!matches!(claimed, Err(ref error) if format!("{error}").contains("40P01")), "{claimed:?}");
         assert!(is_suppressed(&world, &number).await);
-        let again = claimer.claim(call_id, Connect::Sip, now).await.unwrap();
+        let again = claimer.claim(call_id, Connect::Sip, &testkit::world::dialling(), now).await.unwrap();
         assert!(!matches!(again, Claim::Fresh(_)), "{again:?}");
     }
     world.pump().await;

@@ -1,0 +1,35 @@
+//! import-contacts: the Lambda function behind the queue `imports`.
+
+use aws_lambda_events::sqs::SqsEvent;
+use elevenwire::blobs::Blobs;
+use elevenwire::config::Env;
+use elevenwire::queue::{ImportTask, Worker};
+use elevenwire::store::Store;
+use elevenwire::{aws, telemetry};
+use import_contacts::{App, Clock, Config, import};
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::disallowed_methods, reason = "main reads the clock")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let config = Config::from_env(Env::of_process())?;
+    let aws = aws::config().await;
+    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
+    let app = App {
+        store: Store::new(config.database_url),
+        blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
+        dialling: config.dialling,
+    };
+    let (app, worker) = (&app, &worker);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
+        let ends_at = i64::try_from(event.context.deadline).ok();
+        let ends_at = ends_at.and_then(|millis| Timestamp::from_millisecond(millis).ok()).unwrap_or(Timestamp::MAX);
+        let clock = Clock { now: &Timestamp::now, ends_at };
+        let done = worker.each(event.payload, |task: ImportTask| Box::pin(import(app, task, clock)));
+        Ok::<_, Error>(done.await)
+    }))
+    .await
+}
