@@ -1,7 +1,7 @@
 //! Rows a second, and memory above idle, of an import: over a PostgreSQL and a local AWS of its own,
 //!
 //! ```text
-//! cargo build --profile bench -p import-contacts --example measure
+//! cargo build --release -p import-contacts --example measure
 //! .venv/bin/python dev/stack/services.py run -- target/release/examples/measure 1000000
 //! ```
 //!

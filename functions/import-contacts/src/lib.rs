@@ -145,7 +145,8 @@ pub async fn import(app: &App, task: ImportTask, clock: Clock<'_>) -> Result<(),
 }
 
 async fn run(app: &App, job: &Job, clock: Clock<'_>) -> Result<(), Stop> {
-    let begun = clock.now();
+    // Whole seconds: what the database keeps of a moment must still be the same moment.
+    let begun = Timestamp::from_second(clock.now().as_second()).unwrap_or_default();
     let rules = forecast::rules(job.purpose, &job.settings);
     let asked_at = begun.checked_add(app.dialling.guard_clock).unwrap_or(begun);
     let starts_at = job.settings.schedule.start_at.map_or(asked_at, |start| start.max(asked_at));

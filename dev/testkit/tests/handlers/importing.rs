@@ -185,14 +185,28 @@ async fn a_dry_run_changes_nothing_and_foretells() {
     assert_eq!((world.database.count(CONTACTS).await, world.database.count(STAGED).await), (before, 0));
 }
 
+/// An hour a day, every day.
+fn late_morning() -> Value {
+    let every = json!([{ "from": "11:00", "to": "12:00" }]);
+    let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    days.iter().map(|day| ((*day).to_owned(), every.clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_left_when_the_window_closes_is_foretold_for_the_next_day() {
+    let world = World::start().await;
+    let campaign = campaign(&world, json!({ "windows": late_morning(), "rate": 0.0005 })).await;
+    let file = "phone,consent_type\n+14155550101,express\n+14155550102,express\n+14155550103,express\n";
+    let forecast = imported(&world, campaign, "?dry_run=true", file).await["forecast"].clone();
+    let at = |name: &str| forecast[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert_eq!((&forecast["callable"], &forecast["not_reached"]), (&3.into(), &0.into()), "{forecast:#}");
+    assert!(at("last_call").duration_since(at("first_call")).as_hours() > 12, "{forecast:#}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contact_is_due_when_the_guard_first_lets_it_be_called() {
     let world = World::start().await;
-    let every = json!([{ "from": "11:00", "to": "12:00" }]);
-    let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-    let windows: Value =
-        days.iter().map(|day| ((*day).to_owned(), every.clone())).collect::<serde_json::Map<_, _>>().into();
-    let campaign = campaign(&world, json!({ "windows": windows })).await;
+    let campaign = campaign(&world, json!({ "windows": late_morning() })).await;
     imported(&world, campaign, "", "phone,consent_type\n+14155550101,express\n").await;
     let at = "select count(*) from contacts where due_at > now()
         and extract(hour from due_at at time zone 'America/Los_Angeles') = 11";
