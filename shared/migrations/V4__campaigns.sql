@@ -198,7 +198,9 @@ alter table calls
     -- What the guard is told of the callee besides the number: timezone, state, postal_code, consent, purpose.
     add column callee jsonb not null default '{}',
     -- The end of the lawful window that it was dialled in: one that still waits at the carrier then is taken back.
-    add column lawful_until timestamptz;
+    add column lawful_until timestamptz,
+    -- Its owner takes it back, unless somebody has answered.
+    add column cancel_at timestamptz;
 create index calls_contact on calls (contact_id) where contact_id is not null;
 create index calls_token_day on calls (requested_by, created_at);
 -- Live calls: the limits of both vendors are counted over them.

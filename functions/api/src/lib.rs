@@ -1,6 +1,10 @@
-//! Reads and control: agents, calls, suppressions.
+//! Reads and control: agents, calls, campaigns, stops, suppressions, the guard.
 
 mod agents;
+mod campaign_body;
+mod campaigns;
+mod guard;
+mod stops;
 mod suppressions;
 
 use std::sync::Arc;
@@ -11,10 +15,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use elevenwire::auth::{Scope, Tokens};
+use elevenwire::auth::{Caller, Scope, Tokens};
 use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::dialling::Dialling;
 use elevenwire::http::{Reply, json_object};
 use elevenwire::problem::{FieldError, Problem};
+use elevenwire::queue::Queue;
 use elevenwire::store::agents::{Agent, Stored};
 use elevenwire::store::{Store, StoreError};
 use jiff::Timestamp;
@@ -30,6 +36,14 @@ pub struct App {
     pub store: Store,
     /// Who may ask.
     pub tokens: Tokens,
+    /// place-call's queue.
+    pub calls: Queue,
+    /// What the guard is told of the deployment.
+    pub dialling: Dialling,
+    /// Seconds to let ring when nobody says otherwise.
+    pub ring_timeout_secs: u32,
+    /// Random bits for new ids.
+    pub draw: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
     /// The clock.
     pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -47,6 +61,12 @@ pub struct Config {
     pub database_url: Secret,
     /// `API_TOKENS`.
     pub tokens: Tokens,
+    /// `CALLS_QUEUE_URL`.
+    pub calls_queue_url: String,
+    /// See [`Dialling::from_env`].
+    pub dialling: Dialling,
+    /// `CALL_TIMEOUT_SECS`.
+    pub ring_timeout_secs: u32,
 }
 
 impl Config {
@@ -56,8 +76,11 @@ impl Config {
     /// Everything that is missing or malformed.
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let database_url = env.secret("DATABASE_URL");
+        let calls_queue_url = env.required("CALLS_QUEUE_URL");
+        let dialling = Dialling::from_env(&mut env);
+        let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
         let tokens = env.with("API_TOKENS", Tokens::parse);
-        env.finish(tokens.map(|tokens| Self { database_url, tokens }))
+        env.finish(tokens.map(|tokens| Self { database_url, tokens, calls_queue_url, dialling, ring_timeout_secs }))
     }
 }
 
@@ -67,6 +90,9 @@ pub fn router(app: App) -> Router {
         .route("/api/agents", get(list_agents).post(post_agent))
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
         .route("/api/calls/{id}", get(get_call))
+        .merge(campaigns::routes())
+        .merge(stops::routes())
+        .merge(guard::routes())
         .merge(suppressions::routes())
         .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))
         .method_not_allowed_fallback(async || {
@@ -110,9 +136,9 @@ fn unavailable(error: &StoreError) -> Answer {
     wrong(Problem::unavailable("The database"))
 }
 
-fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Result<(), Answer> {
+fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Caller, Answer> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    app.tokens.authorize(header, scope).map(|_| ()).map_err(wrong)
+    app.tokens.authorize(header, scope).map_err(wrong)
 }
 
 async fn get_call(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {

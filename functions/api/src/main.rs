@@ -2,14 +2,24 @@
 
 use api::{App, Config, router};
 use elevenwire::config::Env;
+use elevenwire::queue::Queue;
 use elevenwire::store::Store;
-use elevenwire::telemetry;
+use elevenwire::{aws, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = Config::from_env(Env::of_process())?;
-    let store = Store::new(config.database_url);
-    lambda_http::run(router(App { store, tokens: config.tokens, now: Box::new(jiff::Timestamp::now) })).await
+    let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
+    let app = App {
+        store: Store::new(config.database_url),
+        tokens: config.tokens,
+        calls: Queue::new(sqs, config.calls_queue_url),
+        dialling: config.dialling,
+        ring_timeout_secs: config.ring_timeout_secs,
+        draw: Box::new(rand::random),
+        now: Box::new(jiff::Timestamp::now),
+    };
+    lambda_http::run(router(app)).await
 }

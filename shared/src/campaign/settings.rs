@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Outcome;
+use crate::guard::Windows;
 
 /// Texts without which a marketing campaign cannot start, by field.
 pub const MARKETING_TEXTS: [&str; 4] = ["identity", "ai_disclosure", "recording", "opt_out"];
@@ -17,9 +18,9 @@ pub const MARKETING_TEXTS: [&str; 4] = ["identity", "ai_disclosure", "recording"
 pub struct Settings {
     /// When it runs.
     pub schedule: Schedule,
-    /// Windows per weekday in the callee's time: `{"mon": [["09:00", "12:00"], ["13:00", "17:30"]]}`. A weekday that is not
+    /// Windows per weekday in the callee's time: `{"monday": [{"from": "09:00", "to": "17:30"}]}`. A weekday that is not
     /// listed is closed. Missing: every lawful hour.
-    pub windows: Option<BTreeMap<String, Vec<(String, String)>>>,
+    pub windows: Option<Windows>,
     /// No calls on these days, in the campaign's zone if it has one, else in the callee's.
     pub excluded_dates: Vec<Date>,
     /// Calls that it has on the line at once.
@@ -69,7 +70,7 @@ impl Default for Settings {
 
 /// When a campaign runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// Not before; missing: as soon as it is started.
     pub start_at: Option<Timestamp>,
@@ -81,6 +82,7 @@ pub struct Schedule {
 
 /// After how long an outcome is tried again, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RetryRule {
     /// Seconds after the end of the attempt.
     pub delay_secs: u64,
@@ -101,6 +103,7 @@ pub enum Voicemail {
 
 /// A cap on attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cap {
     /// Most attempts …
     pub attempts: u32,
@@ -110,7 +113,7 @@ pub struct Cap {
 
 /// Where a campaign pauses by itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Budget {
     /// Attempts in all.
     pub max_calls: Option<u64>,
@@ -120,7 +123,7 @@ pub struct Budget {
 
 /// What a marketing call must say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Texts {
     /// Who calls: name and number of the business.
     pub identity: Option<String>,
