@@ -80,8 +80,8 @@ impl Rules {
             list.split(',').map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect()
         };
         let built_in = phrases::TABLE.iter().flat_map(|(rule, form, sure, patterns)| {
-            let of = |text: &&str| Phrase { rule, form: *form, sure: *sure, pattern: Pattern::parse(text) };
-            patterns.iter().map(of).collect::<Vec<_>>()
+            let of = |pattern| Phrase { rule, form: *form, sure: *sure, pattern };
+            patterns.iter().flat_map(|text| Pattern::of(text)).map(of).collect::<Vec<_>>()
         });
         let own = phrases.split(';').map(Pattern::literal).filter(|pattern| !pattern.is_empty());
         let own = own.map(|pattern| Phrase { rule: "own", form: Form::Order, sure: true, pattern });

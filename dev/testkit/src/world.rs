@@ -28,6 +28,10 @@ use crate::doors;
 
 /// The token that may do everything.
 pub const TOKEN: &str = "test-token-admin";
+/// The token that may place calls.
+pub const CALL_TOKEN: &str = "test-token-call";
+/// The token that may read.
+pub const READ_TOKEN: &str = "test-token-read";
 /// The secret of personalize-call's door.
 pub const INITIATION_SECRET: &str = "test-initiation-secret";
 /// The agent's number at ElevenLabs.
@@ -298,7 +302,9 @@ impl World {
 
 fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, url: &str) -> Apps {
     let known = vendors.config();
-    let tokens = Tokens::parse(&format!("test:admin:{}", hex::encode(Sha256::digest(TOKEN)))).unwrap();
+    let token = |name: &str, token: &str| format!("{name}:{}", hex::encode(Sha256::digest(token)));
+    let tokens = [token("test:admin", TOKEN), token("caller:call", CALL_TOKEN), token("reader:read", READ_TOKEN)];
+    let tokens = Tokens::parse(&tokens.join(",")).unwrap();
     let timeout = Duration::from_secs(5);
     let carrier = || {
         let space = SpaceUrl::parse(&vendors.url()).unwrap();

@@ -104,6 +104,7 @@ const REPORTED: &[&str] = &[
     "who said",
     "i wasnt asking you",
     "im not asking you",
+    "im not",
     "i never asked you",
     "yo no dije",
     "no dije",
@@ -195,7 +196,7 @@ const WISHES: &[&str] = &[
 ];
 const SUBJECTS: &[&str] = &["i", "we", "they", "he", "she", "people", "who", "it", "yo", "ellos", "kids", "friends"];
 const KINDLY: &[&str] =
-    &["appreciate", "better", "glad", "great", "prefer", "happy", "nice", "mind", "thank", "best", "good"];
+    &["appreciate", "better", "glad", "great", "prefer", "happy", "nice", "mind", "thank", "best", "good", "sure"];
 const FOR_EVER: &[&str] = &["again", "anymore", "ever", "mas", "nunca"];
 const HAVING: &[&str] = &[
     "have",
@@ -275,6 +276,12 @@ impl Place<'_> {
     }
 
     fn order(&self) -> Option<bool> {
+        // "I quit calling them": what somebody does himself.
+        let asks = self.follows(&["do i", "can i", "could i", "do we", "can we"]).is_some();
+        let his_own = !asks && self.follows(&["i", "we", "ive", "weve"]).is_some();
+        if his_own && matches!(self.text(self.at), "stop" | "quit" | "stopped" | "cease") {
+            return None;
+        }
         if self.follows(REVERSING).is_some() && self.text(self.at) != "unsubscribe" {
             return None;
         }

@@ -1,5 +1,5 @@
 //! Patterns of words. `a|b` is one of several words, `?a|b` may be missing, `..` up to three words of any kind, `~` up to
-//! four that only describe, `$` the end of a clause, `@name` a class of words that mean the same.
+//! six that only describe, `$` the end of a clause, `+` none, `@name` a class of words that mean the same.
 
 use super::words::{Before, Word};
 
@@ -70,14 +70,12 @@ const CALL: [&str; 13] = [
     "telephone",
     "harass",
 ];
-const CALLING: [&str; 22] = [
+const CALLING: [&str; 20] = [
     "calling",
     "callin",
     "caling",
     "calin",
     "colling",
-    "call",
-    "calls",
     "phoning",
     "ringing",
     "contacting",
@@ -142,15 +140,25 @@ enum Piece {
     Gap,
     Describing,
     End,
+    Joined,
 }
 
 impl Pattern {
-    /// Reads a pattern of the table.
-    pub(super) fn parse(text: &str) -> Self {
+    /// Reads a pattern of the table. One of several words may be `$`: then it is two patterns.
+    pub(super) fn of(text: &str) -> Vec<Self> {
+        let Some(piece) = text.split_whitespace().find(|piece| piece.ends_with("|$")) else {
+            return vec![Self::parse(text)];
+        };
+        let words = text.replacen(piece, &piece[..piece.len() - 2], 1);
+        [words, text.replacen(piece, "$", 1)].iter().map(|text| Self::parse(text)).collect()
+    }
+
+    fn parse(text: &str) -> Self {
         let piece = |piece: &str| match piece {
             ".." => Piece::Gap,
             "~" => Piece::Describing,
             "$" => Piece::End,
+            "+" => Piece::Joined,
             _ => match piece.strip_prefix('?') {
                 Some(words) => Piece::Perhaps(alternatives(words)),
                 None => Piece::OneOf(alternatives(piece)),
@@ -209,6 +217,10 @@ fn step(pieces: &[Piece], words: &[Word], at: usize) -> Option<usize> {
             None => step(rest, words, at),
             Some(word) => (word.before == Before::Comma).then(|| step(rest, words, at)).flatten(),
         },
+        Piece::Joined => {
+            let joined = words.get(at).is_some_and(|word| word.before == Before::Nothing);
+            joined.then(|| step(rest, words, at)).flatten()
+        }
         Piece::OneOf(known) => {
             let word = words.get(at)?;
             is_one_of(known, &word.text).then(|| step(rest, words, at + 1)).flatten()
@@ -218,7 +230,7 @@ fn step(pieces: &[Piece], words: &[Word], at: usize) -> Option<usize> {
             here.then(|| step(rest, words, at + 1)).flatten().or_else(|| step(rest, words, at))
         }
         Piece::Gap => gap(3, &|word| !TURNING.contains(&word)),
-        Piece::Describing => gap(4, &|word| DESCRIBING.contains(&word)),
+        Piece::Describing => gap(6, &|word| DESCRIBING.contains(&word)),
     }
 }
 

@@ -58,7 +58,8 @@ const FILLERS: [&str; 25] = [
 ];
 
 /// Pairs that are one word, and their one spelling.
-const PAIRS: [(&str, &str, &str); 26] = [
+const PAIRS: [(&str, &str, &str); 27] = [
+    ("opting", "out", "optout"),
     ("do", "not", "dont"),
     ("don", "t", "dont"),
     ("do", "nt", "dont"),

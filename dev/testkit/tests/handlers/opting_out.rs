@@ -288,20 +288,21 @@ async fn a_claim_and_an_opt_out_at_the_same_moment_never_wait_for_each_other_for
         let number = format!("+141555501{round:02}");
         let call_id = world.written_down(&number).await;
         let body = transcript(&format!("conv_{round}"), call_id, "Stop calling me.").to_string();
-        let (tool_store, claimer) = (world.database.store(), world.database.store());
+        let (noting, claiming) = (world.database.store(), world.database.store());
         let now = world.clock.now();
         assert_eq!(world.post_webhook(&body).await, 200);
         let names = [call_id.to_string()];
+        let dialling = testkit::world::dialling();
         let (claimed, noted, ()) = tokio::join!(
-            claimer.claim(call_id, Connect::Sip, &testkit::world::dialling(), now),
-            tool_store.opt_out_in_call(&names, now),
+            claiming.claim(call_id, Connect::Sip, &dialling, now),
+            noting.opt_out_in_call(&names, now),
             world.pump(),
         );
         noted.unwrap().unwrap();
         // Whoever was first: nobody who was suppressed before is claimed after.
         assert!(!matches!(claimed, Err(ref error) if format!("{error}").contains("40P01")), "{claimed:?}");
         assert!(is_suppressed(&world, &number).await);
-        let again = claimer.claim(call_id, Connect::Sip, &testkit::world::dialling(), now).await.unwrap();
+        let again = claiming.claim(call_id, Connect::Sip, &dialling, now).await.unwrap();
         assert!(!matches!(again, Claim::Fresh(_)), "{again:?}");
     }
     world.pump().await;
