@@ -124,22 +124,32 @@ impl World {
 
     /// The same with vendors of the caller's making.
     pub async fn start_with(config: simulator::Config) -> Self {
-        Box::pin(async { Self::build(Cloud::create().await, config, |doors| doors).await }).await
+        Self::start_as(config, dialling()).await
+    }
+
+    /// The same with what the deployment says about dialling.
+    pub async fn start_as(config: simulator::Config, dialling: Dialling) -> Self {
+        Box::pin(async { Self::build(Cloud::create().await, config, dialling, |doors| doors).await }).await
     }
 
     /// The same with queues and a bucket of the caller's making, and with something of his before our doors.
     pub async fn start_in(cloud: Cloud, config: simulator::Config, before: impl FnOnce(Router) -> Router) -> Self {
-        Box::pin(Self::build(cloud, config, before)).await
+        Box::pin(Self::build(cloud, config, dialling(), before)).await
     }
 
-    async fn build(cloud: Cloud, config: simulator::Config, before: impl FnOnce(Router) -> Router) -> Self {
+    async fn build(
+        cloud: Cloud,
+        config: simulator::Config,
+        dialling: Dialling,
+        before: impl FnOnce(Router) -> Router,
+    ) -> Self {
         let database = Database::create().await;
         let vendors = Simulator::start(config).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = Clock::default();
         clock.advance(until_lawful(Timestamp::now()));
-        let apps = Arc::new(apps(&clock, &database, &cloud, &vendors, &url));
+        let apps = Arc::new(apps(&clock, &database, &cloud, &vendors, &url, &dialling));
         let router = before(doors::router(Arc::clone(&apps)));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let world = Self { clock, database, cloud, vendors, url, http: reqwest::Client::new(), apps };
@@ -300,7 +310,14 @@ impl World {
     }
 }
 
-fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, url: &str) -> Apps {
+fn apps(
+    clock: &Clock,
+    database: &Database,
+    cloud: &Cloud,
+    vendors: &Simulator,
+    url: &str,
+    dialling: &Dialling,
+) -> Apps {
     let known = vendors.config();
     let token = |name: &str, token: &str| format!("{name}:{}", hex::encode(Sha256::digest(token)));
     let tokens = [token("test:admin", TOKEN), token("caller:call", CALL_TOKEN), token("reader:read", READ_TOKEN)];
@@ -324,7 +341,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             trunk_calls: cloud.trunk_calls.queue(),
             ring_timeout_secs: 60,
             public_base_url: url.to_owned(),
-            dialling: dialling(),
+            dialling: dialling.clone(),
         },
         place: place_call::App {
             store: database.store(),
@@ -332,7 +349,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             public_base_url: url.to_owned(),
             max_retries: 3,
             retry_delay: Duration::from_secs(1),
-            dialling: dialling(),
+            dialling: dialling.clone(),
         },
         place_trunk: place_trunk_call::App {
             store: database.store(),
@@ -340,7 +357,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             answer_takes: Duration::ZERO,
             max_retries: 3,
             retry_delay: Duration::from_secs(1),
-            dialling: dialling(),
+            dialling: dialling.clone(),
         },
         signalwire: signalwire_webhook::App {
             verifier: signalwire::signature::Verifier::new(vec![known.signing_key.clone().into()], url),
@@ -381,7 +398,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             store: database.store(),
             calls: cloud.calls.queue(),
             trunk_calls: cloud.trunk_calls.queue(),
-            dialling: dialling(),
+            dialling: dialling.clone(),
             ring_timeout_secs: 60,
             draw: Box::new(rand::random),
         },
@@ -394,19 +411,19 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             queues: queues(cloud),
             addresses_limited: false,
         },
-        import: import_contacts::App { store: database.store(), blobs: cloud.blobs(), dialling: dialling() },
-        api: api::router(api(clock.clone(), database, cloud, tokens)),
+        import: import_contacts::App { store: database.store(), blobs: cloud.blobs(), dialling: dialling.clone() },
+        api: api::router(api(clock.clone(), database, cloud, tokens, dialling)),
     }
 }
 
-fn api(clock: Clock, database: &Database, cloud: &Cloud, tokens: Tokens) -> api::App {
+fn api(clock: Clock, database: &Database, cloud: &Cloud, tokens: Tokens, dialling: &Dialling) -> api::App {
     api::App {
         store: database.store(),
         tokens,
         blobs: cloud.blobs(),
         imports: cloud.imports.queue(),
         calls: cloud.calls.queue(),
-        dialling: dialling(),
+        dialling: dialling.clone(),
         ring_timeout_secs: 60,
         draw: Box::new(rand::random),
         now: Box::new(move || clock.now()),
@@ -428,4 +445,29 @@ fn queues(cloud: &Cloud) -> Vec<(&'static str, Queue)> {
         ("recordings", cloud.recordings.queue()),
         ("imports", cloud.imports.queue()),
     ]
+}
+
+/// An attempt like one that stands already, to another number.
+#[must_use]
+pub fn new_call(like: &Value, to: &str, now: Timestamp) -> elevenwire::store::intents::NewCall {
+    let text = |field: &str| like[field].as_str().unwrap_or_default().to_owned();
+    elevenwire::store::intents::NewCall {
+        id: elevenwire::store::intents::new_id(now, rand::random()),
+        to: elevenwire::phone::PhoneNumber::parse(to).unwrap(),
+        from: text("from"),
+        agent: text("agent"),
+        elevenlabs_agent_id: "agent_demo".to_owned(),
+        connect: elevenwire::call::Connect::Sip,
+        elevenlabs_phone_number_id: None,
+        campaign: None,
+        variables: json!({}),
+        metadata: json!({}),
+        requested_by: "test".to_owned(),
+        ring_timeout_secs: 60,
+        max_duration_secs: 600,
+        due_at: now,
+        expires_at: now + SignedDuration::from_mins(15),
+        contact_id: None,
+        callee: elevenwire::call::callee::Callee::default(),
+    }
 }

@@ -7,7 +7,7 @@ use elevenwire::queue::{ImportTask, Worker};
 use elevenwire::store::Store;
 use elevenwire::{aws, telemetry};
 use import_contacts::{App, Clock, Config, import};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]

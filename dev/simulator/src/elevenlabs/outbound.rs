@@ -88,8 +88,8 @@ fn read(world: &World, body: &[u8]) -> Result<Wanted, ApiError> {
 type Tell = tokio::sync::oneshot::Sender<Value>;
 
 async fn place(world: &Arc<World>, wanted: Wanted, tell: Tell) {
-    let fate = Fate::of(&wanted.to);
-    let mut dice = next_dice(world, &wanted.to);
+    let (nth, mut dice) = next_dice(world, &wanted.to);
+    let fate = Fate::of(&wanted.to).at(nth);
     let mut conversation = conversation(world, &wanted, &dice);
     let sid = conversation.dial_sid.clone().unwrap_or_default();
     let (id, call_sid) = (conversation.id.clone(), conversation.call_sid.clone());
@@ -123,12 +123,12 @@ async fn place(world: &Arc<World>, wanted: Wanted, tell: Tell) {
     finish(world, &sid, "completed", 200, clock::whole_secs(accepted.secs));
 }
 
-fn next_dice(world: &World, to: &str) -> Dice {
+fn next_dice(world: &World, to: &str) -> (u64, Dice) {
     let mut state = world.state();
     let nth = state.dialled.entry(to.to_owned()).or_default();
     *nth += 1;
-    let nth = nth.to_string();
-    Dice::new(state.config.seed, &["call", to, &nth])
+    let nth = *nth;
+    (u64::from(nth), Dice::new(state.config.seed, &["call", to, &nth.to_string()]))
 }
 
 fn conversation(world: &World, wanted: &Wanted, dice: &Dice) -> Conversation {

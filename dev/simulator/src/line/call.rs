@@ -75,9 +75,9 @@ impl Driver {
         let (spec, orders) = (call.spec.clone(), call.orders.subscribe());
         let nth = state.dialled.entry(spec.to.clone()).or_default();
         *nth += 1;
+        let fate = Fate::of(&spec.to).at(u64::from(*nth));
         let nth = nth.to_string();
         let dice = Dice::new(state.config.seed, &["call", &spec.to, &nth]);
-        let fate = Fate::of(&spec.to);
         drop(state);
         Some(Self { world: Arc::clone(world), sid, fate, spec, dice, orders, talked: 0.0 })
     }

@@ -29,6 +29,8 @@ pub enum Fate {
     ApiRefuses,
     /// 61: a call screening assistant answers.
     Screened,
+    /// 62: busy at the first dial, a whole conversation at every later one.
+    BusyOnce,
 }
 
 impl Fate {
@@ -48,7 +50,18 @@ impl Fate {
             "59" => Self::OptOut,
             "60" => Self::ApiRefuses,
             "61" => Self::Screened,
+            "62" => Self::BusyOnce,
             _ => Self::Talk,
+        }
+    }
+
+    /// What it comes to at the `nth` dial (1, 2, …).
+    #[must_use]
+    pub fn at(self, nth: u64) -> Self {
+        match self {
+            Self::BusyOnce if nth == 1 => Self::Busy,
+            Self::BusyOnce => Self::Talk,
+            other => other,
         }
     }
 
@@ -69,6 +82,7 @@ impl Fate {
             Self::OptOut => "opt_out",
             Self::ApiRefuses => "api_refuses",
             Self::Screened => "screened",
+            Self::BusyOnce => "busy_once",
         }
     }
 }

@@ -9,13 +9,17 @@
 
 mod asking;
 mod calls;
+mod campaigning;
 mod garbled;
+mod guarding;
 mod homecoming;
 mod importing;
 mod opting_out;
+mod pacing;
 mod placing;
 mod replaying;
 mod settling;
+mod stopping;
 mod suppressing;
 mod trunk;
 mod webhooks;

@@ -33,12 +33,11 @@ fn dials(world: &World, number: &str) -> usize {
     world.vendors.book(|book| book.dials.values().filter(|dial| dial.to == number).count())
 }
 
-/// Another call to a number: it must come to nothing.
+/// Another call to a number: it is refused at once, and not dialled.
 async fn is_blocked(world: &World, number: &str) {
     let before = dials(world, number);
-    let call_id = world.call(number).await;
-    let call = world.until(call_id, |call| call["state"] == "ended").await;
-    assert_eq!((&call["outcome"], &call["reason"]), (&json!("blocked"), &json!("suppressed")), "{call:#}");
+    let refused = world.refused("demo", number).await;
+    assert_eq!(refused["because"][0]["rule"], "suppressed", "{refused:#}");
     assert_eq!(dials(world, number), before, "it was dialled again");
 }
 
