@@ -229,6 +229,7 @@ def attempt(call: dict[str, Any]) -> str:
         "elevenlabs_agent_id": AGENT_ID,
         "variables": {},
         "metadata": {},
+        "callee": {},
         "requested_by": "events",
         "ring_timeout_secs": 45,
         "max_duration_secs": 600,
