@@ -10,14 +10,17 @@ SAME_CLOCK = {
 # Zones of each state, whole. Where a `state` or a postal code replaces the area code, these are its zones.
 # 49 CFR part 71 draws the lines; the Navajo Nation keeps daylight saving time inside Arizona.
 EASTERN, CENTRAL, MOUNTAIN, PACIFIC = "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"
+STATES_IN = {
+    "CT DC DE GA MA MD ME NC NH NJ NY OH PA RI SC VA VT WV": (EASTERN,),
+    "AL AR IA IL LA MN MO MS OK WI": (CENTRAL,),
+    "CO MT NM UT WY": (MOUNTAIN,),
+    "CA WA": (PACIFIC,),
+    "FL IN KY MI TN": (EASTERN, CENTRAL),
+    "KS ND NE SD TX": (CENTRAL, MOUNTAIN),
+    "ID NV OR": (MOUNTAIN, PACIFIC),
+}
 STATE_ZONES = {
-    **dict.fromkeys(("CT DC DE GA MA MD ME NC NH NJ NY OH PA RI SC VA VT WV").split(), (EASTERN,)),
-    **dict.fromkeys(("AL AR IA IL LA MN MO MS OK WI").split(), (CENTRAL,)),
-    **dict.fromkeys(("CO MT NM UT WY").split(), (MOUNTAIN,)),
-    **dict.fromkeys(("CA WA").split(), (PACIFIC,)),
-    **dict.fromkeys(("FL IN KY MI TN").split(), (EASTERN, CENTRAL)),
-    **dict.fromkeys(("KS ND NE SD TX").split(), (CENTRAL, MOUNTAIN)),
-    **dict.fromkeys(("ID NV OR").split(), (MOUNTAIN, PACIFIC)),
+    **{state: zones for states, zones in STATES_IN.items() for state in states.split()},
     "AZ": (MOUNTAIN, "America/Phoenix"),
     "AK": ("America/Adak", "America/Anchorage"),
     "HI": ("Pacific/Honolulu",),

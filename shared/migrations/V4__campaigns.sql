@@ -167,6 +167,7 @@ create table suppression_events (
     id bigint generated always as identity primary key,
     number text not null references numbers (number),
     action text not null check (action in ('added', 'removed')),
+    -- As suppressed_by; review where a person lifted what was doubtful.
     source text not null,
     because text not null,
     by_whom text,
@@ -188,9 +189,11 @@ create table opt_out_reviews (
     created_at timestamptz not null,
     resolved_at timestamptz,
     resolution text check (resolution in ('keep', 'remove')),
-    resolved_by text
+    resolved_by text,
+    resolved_because text
 );
-create index opt_out_reviews_open on opt_out_reviews (created_at) where resolved_at is null;
+create index opt_out_reviews_open on opt_out_reviews (created_at, call_id) where resolved_at is null;
+create index opt_out_reviews_number on opt_out_reviews (number) where resolved_at is null;
 
 alter table agents
     -- Conversations that it holds at once; null is the workspace's limit.
@@ -203,7 +206,9 @@ alter table calls
     -- What the guard is told of the callee besides the number: timezone, state, postal_code, consent, purpose.
     add column callee jsonb not null default '{}',
     -- The end of the lawful window that it was dialled in: one that still waits at the carrier then is taken back.
-    add column lawful_until timestamptz;
+    add column lawful_until timestamptz,
+    -- Its owner takes it back, unless somebody has answered.
+    add column cancel_at timestamptz;
 create index calls_contact on calls (contact_id) where contact_id is not null;
 create index calls_token_day on calls (requested_by, created_at);
 -- Live calls: the limits of both vendors are counted over them.

@@ -18,12 +18,23 @@ pub enum Scope {
 }
 
 /// A token's name and scope, known after its digest matched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Caller {
     /// Name that the owner gave the token; safe to log.
     pub name: String,
     /// What it may do.
     pub scope: Scope,
+    /// How much of it a day.
+    pub caps: Caps,
+}
+
+/// What a token may use up in a day (UTC). Campaigns have budgets of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Caps {
+    /// Calls.
+    pub calls_a_day: Option<u32>,
+    /// Money, in the currency of the agents' vendor.
+    pub spend_a_day: Option<f64>,
 }
 
 /// The tokens that are accepted.
@@ -31,7 +42,7 @@ pub struct Caller {
 pub struct Tokens(Vec<(Caller, [u8; 32])>);
 
 impl Tokens {
-    /// Parses the comma list `name:scope:sha256hex`.
+    /// Parses the comma list `name:scope:sha256hex`, each optionally followed by `:calls_a_day=500` and `:spend_a_day=20`.
     ///
     /// # Errors
     /// A sentence that says which entry is malformed, without its digest.
@@ -76,8 +87,18 @@ fn bearer(header: &str) -> Option<&str> {
 fn parse_entry(entry: &str) -> Option<(Caller, [u8; 32])> {
     let mut parts = entry.split(':');
     let (name, scope, digest) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() || name.is_empty() {
+    if name.is_empty() {
         return None;
+    }
+    let mut caps = Caps::default();
+    for cap in parts {
+        match cap.split_once('=')? {
+            ("calls_a_day", most) => caps.calls_a_day = Some(most.parse().ok()?),
+            ("spend_a_day", most) => {
+                caps.spend_a_day = Some(most.parse().ok().filter(|most: &f64| most.is_finite() && *most >= 0.0)?);
+            }
+            _ => return None,
+        }
     }
     let scope = match scope {
         "read" => Scope::Read,
@@ -87,7 +108,7 @@ fn parse_entry(entry: &str) -> Option<(Caller, [u8; 32])> {
     };
     let mut bytes = [0; 32];
     hex::decode_to_slice(digest, &mut bytes).ok()?;
-    Some((Caller { name: name.to_owned(), scope }, bytes))
+    Some((Caller { name: name.to_owned(), scope, caps }, bytes))
 }
 
 #[cfg(test)]
@@ -105,7 +126,7 @@ mod tests {
     #[test]
     fn a_known_token_says_who_calls_and_admin_includes_call() {
         let caller = tokens().authorize(Some("Bearer t-admin"), Scope::Call).unwrap();
-        assert_eq!(caller, Caller { name: "owner".into(), scope: Scope::Admin });
+        assert_eq!(caller, Caller { name: "owner".into(), scope: Scope::Admin, caps: Caps::default() });
         assert_eq!(tokens().authorize(Some("bearer  t-read"), Scope::Read).unwrap().name, "viewer");
     }
 
@@ -115,6 +136,16 @@ mod tests {
             assert_eq!(tokens().authorize(header, Scope::Read).unwrap_err().status, 401, "{header:?}");
         }
         assert_eq!(tokens().authorize(Some("Bearer t-read"), Scope::Call).unwrap_err().status, 403);
+    }
+
+    #[test]
+    fn a_token_may_have_caps_for_its_day() {
+        let list = format!("{}:calls_a_day=500:spend_a_day=20.5", entry("owner", "call", "t"));
+        let caps = Tokens::parse(&list).unwrap().authorize(Some("Bearer t"), Scope::Call).unwrap().caps;
+        assert_eq!(caps, Caps { calls_a_day: Some(500), spend_a_day: Some(20.5) });
+        for wrong in ["calls_a_day=many", "calls_a_day", "spend_a_day=-1", "spend_a_day=NaN", "calls=1"] {
+            assert!(Tokens::parse(&format!("{}:{wrong}", entry("owner", "call", "t"))).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -8,7 +8,6 @@ mod header;
 mod row;
 mod sheet;
 mod states;
-pub mod variable;
 
 pub use header::{Column, Field, Role};
 use jiff::Timestamp;

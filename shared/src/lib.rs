@@ -1,6 +1,7 @@
 //! The common crate of 11Wire: everything that more than one Lambda function needs.
 //!
-//! `call`, `guard`, `retry` and `phone` are pure: no tokio, no AWS, no SQL, no clock. `signalwire` and `elevenlabs`
+//! `call`, `campaign`, `guard`, `opt_out`, `retry`, `variables` and `phone` are pure: no tokio, no AWS, no SQL, no clock.
+//! `signalwire` and `elevenlabs`
 //! each hold their vendor's client, signature and wire types. `store` is PostgreSQL, one file an aggregate. `blobs`,
 //! `queue`, `config`, `http`, `auth` and `telemetry` are the thin rest.
 
@@ -12,10 +13,12 @@ pub mod campaign;
 pub mod config;
 pub mod contact;
 pub mod crash;
+pub mod dialling;
 pub mod elevenlabs;
 pub mod guard;
 pub mod http;
 pub mod mp3;
+pub mod opt_out;
 pub mod phone;
 pub mod problem;
 pub mod queue;
@@ -24,3 +27,4 @@ pub mod signalwire;
 pub mod store;
 pub mod telemetry;
 pub mod ticket;
+pub mod variables;

@@ -1,6 +1,9 @@
 //! Errors of the HTTP API as problem documents (RFC 9457) that name the field and the mend.
 
+use jiff::Timestamp;
 use serde::Serialize;
+
+use crate::guard::Reason;
 
 /// One field that is wrong, why, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,12 +39,26 @@ pub struct Problem {
     /// Address of the thing that stands in the way (a live call, for one).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// The rules of the guard that stand in the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<Reason>,
+    /// When the same request is answered otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 impl Problem {
     /// A problem with a sentence of its own.
     pub fn new(status: u16, title: &str, detail: impl Into<String>) -> Self {
-        Self { title: title.to_owned(), status, detail: detail.into(), errors: Vec::new(), link: None }
+        Self {
+            title: title.to_owned(),
+            status,
+            detail: detail.into(),
+            errors: Vec::new(),
+            link: None,
+            because: Vec::new(),
+            until: None,
+        }
     }
 
     /// 422: the body is well formed, but fields in it are wrong.
@@ -67,6 +84,21 @@ impl Problem {
     /// 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(404, "Not Found", detail)
+    }
+
+    /// The guard says no: `until`, if it is a matter of time.
+    #[must_use]
+    pub fn guarded(because: Vec<Reason>, until: Option<Timestamp>) -> Self {
+        let rules: Vec<&str> = because.iter().map(|reason| reason.rule).collect();
+        let rules = rules.join(", ");
+        let (status, title, detail) = match until {
+            Some(until) => {
+                let mend = "Ask again then, or send `\"when\": \"next_window\"` to let it wait.";
+                (409, "Conflict", format!("This number may not be called before {until} ({rules}). {mend}"))
+            }
+            None => (422, "Unprocessable Content", format!("This number may not be called ({rules}): see `because`.")),
+        };
+        Self { because, until, ..Self::new(status, title, detail) }
     }
 
     /// Adds a link to what stands in the way.

@@ -172,8 +172,17 @@ impl Queue {
     /// # Errors
     /// When the queue did not take it.
     pub async fn send(&self, message: &impl Serialize) -> Result<(), QueueDown> {
+        self.send_after(message, Duration::ZERO).await
+    }
+
+    /// Sends a message that is to be seen after `delay`, in whole seconds, a minute at most.
+    ///
+    /// # Errors
+    /// When the queue did not take it.
+    pub async fn send_after(&self, message: &impl Serialize, delay: Duration) -> Result<(), QueueDown> {
         let body = serde_json::to_string(message).map_err(|error| QueueDown(error.to_string()))?;
-        let sent = self.client.send_message().queue_url(&self.url).message_body(body).send();
+        let seconds = i32::try_from(delay.as_secs().min(60)).unwrap_or(60);
+        let sent = self.client.send_message().queue_url(&self.url).message_body(body).delay_seconds(seconds).send();
         around(Effect::Send, sent).await.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
     }
 
@@ -260,7 +269,8 @@ impl Worker {
         for message in batch.records {
             let parsed = serde_json::from_str::<M>(message.body.as_deref().unwrap_or_default());
             let done = match parsed {
-                Ok(work) => handle(work).await,
+                // Boxed, because a future of futures grows deeper than the compiler looks.
+                Ok(work) => Box::pin(handle(work)).await,
                 Err(error) => Err(Failure::never(format!("the message is not one of ours: {error}"))),
             };
             let Err(failure) = done else { continue };

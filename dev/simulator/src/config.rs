@@ -63,6 +63,10 @@ pub struct Config {
     pub initiation_headers: BTreeMap<String, String>,
     /// How long the agent waits for it, in real milliseconds.
     pub initiation_timeout_ms: u64,
+    /// Address of the agent's tool for a callee who wants no more calls; `null`: the agent has none.
+    pub opt_out_tool_url: Option<String>,
+    /// Static headers of that tool.
+    pub opt_out_tool_headers: BTreeMap<String, String>,
     /// Conversations at once; above it the agent refuses.
     pub agent_concurrency: usize,
     /// Numbers imported at ElevenLabs.
@@ -98,6 +102,8 @@ impl Default for Config {
             initiation_url: None,
             initiation_headers: BTreeMap::new(),
             initiation_timeout_ms: 5_000,
+            opt_out_tool_url: None,
+            opt_out_tool_headers: BTreeMap::new(),
             agent_concurrency: 30,
             numbers: Vec::new(),
             talk_secs: None,

@@ -37,6 +37,9 @@ async fn serve(State(apps): State<Arc<Apps>>, request: Request<Body>) -> Respons
         (&Method::POST, "/api/webhooks/elevenlabs/initiation") => {
             personalize_call::personalize(&apps.personalize, &inbound, now).await
         }
+        (&Method::POST, personalize_call::OPT_OUT_PATH) => {
+            personalize_call::answer(&apps.personalize, &inbound, now).await
+        }
         (&Method::POST, "/api/webhooks/elevenlabs") => {
             elevenlabs_webhook::receive(&apps.elevenlabs, &inbound, now).await
         }

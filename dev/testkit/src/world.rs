@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use axum::Router;
 use elevenwire::auth::Tokens;
+use elevenwire::dialling::Dialling;
 use elevenwire::elevenlabs::outbound::Trunk;
+use elevenwire::guard::{self, Contact, Decision, History, Rules};
 use elevenwire::queue::Queue;
 use elevenwire::retry::Failure;
 use elevenwire::signalwire::space::SpaceUrl;
+use elevenwire::store::pace::Pace;
 use elevenwire::{elevenlabs, signalwire};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -25,6 +28,10 @@ use crate::doors;
 
 /// The token that may do everything.
 pub const TOKEN: &str = "test-token-admin";
+/// The token that may place calls.
+pub const CALL_TOKEN: &str = "test-token-call";
+/// The token that may read.
+pub const READ_TOKEN: &str = "test-token-read";
 /// The secret of personalize-call's door.
 pub const INITIATION_SECRET: &str = "test-initiation-secret";
 /// The agent's number at ElevenLabs.
@@ -48,6 +55,22 @@ impl Clock {
         self.0.fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::Relaxed);
         simulator::clock::advance(by);
     }
+}
+
+/// How far away the next two hours are in which anybody between the oceans may be called: a test passes at any hour of any
+/// day.
+fn until_lawful(now: Timestamp) -> Duration {
+    let anybody = ["+12125550100", "+13125550100", "+13035550100", CALLER_ID, "+13055550100", "+13345550100"];
+    let two_hours = SignedDuration::from_hours(2);
+    let fits = |at: &Timestamp| {
+        anybody.iter().all(|number| {
+            let contact = Contact { number: (*number).to_owned(), ..Contact::default() };
+            let decision = guard::decide(&contact, &Rules::default(), &History::default(), *at);
+            matches!(decision, Decision::Allow { until } if until >= *at + two_hours)
+        })
+    };
+    let steps = (0..14 * 48).map(|half_hours| now + SignedDuration::from_mins(30 * half_hours));
+    Duration::try_from(steps.into_iter().find(fits).unwrap().duration_since(now)).unwrap()
 }
 
 /// The handlers of all functions.
@@ -115,6 +138,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = Clock::default();
+        clock.advance(until_lawful(Timestamp::now()));
         let apps = Arc::new(apps(&clock, &database, &cloud, &vendors, &url));
         let router = before(doors::router(Arc::clone(&apps)));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -130,6 +154,7 @@ impl World {
                 "webhook_url": format!("{}/api/webhooks/elevenlabs", self.url),
                 "initiation_url": format!("{}/api/webhooks/elevenlabs/initiation", self.url),
                 "initiation_headers": { "X-Elevenwire-Secret": INITIATION_SECRET },
+                "opt_out_tool_headers": { "X-Elevenwire-Secret": INITIATION_SECRET },
                 "numbers": [{ "number": AGENT_NUMBER, "agent_id": "agent_demo", "name": "Ava" }],
                 "owned_numbers": [CALLER_ID],
             }))
@@ -181,6 +206,16 @@ impl World {
         Uuid::parse_str(body["id"].as_str().unwrap()).unwrap()
     }
 
+    /// Asks for a call that is refused; answers the problem.
+    pub async fn refused(&self, agent: &str, to: &str) -> Value {
+        let key = Uuid::new_v4().to_string();
+        let wish = json!({ "to": to, "agent": agent });
+        let (status, body) =
+            self.send(http::Method::POST, "/api/calls", Some(&wish), &[("Idempotency-Key", &key)]).await;
+        assert!(matches!(status, 409 | 422), "{status}: {body}");
+        body
+    }
+
     /// Asks for a call whose wake-up is lost: it stays an intent until a sweep.
     pub async fn written_down(&self, to: &str) -> Uuid {
         let call_id = self.call(to).await;
@@ -210,6 +245,16 @@ impl World {
     /// Works all queues off until the call is settled.
     pub async fn settled(&self, call_id: Uuid) -> Value {
         self.until(call_id, |call| !call["settled_at"].is_null()).await
+    }
+
+    /// One tick of the campaigns' trigger.
+    pub async fn tick(&self) -> campaign_trigger::Tick {
+        campaign_trigger::tick(&self.apps.trigger, self.clock.now()).await.unwrap()
+    }
+
+    /// The minute's look at what ends or pauses campaigns.
+    pub async fn watch(&self) {
+        campaign_trigger::watch(&self.apps.trigger, self.clock.now()).await.unwrap();
     }
 
     /// Runs the trigger's sweep.
@@ -257,7 +302,9 @@ impl World {
 
 fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, url: &str) -> Apps {
     let known = vendors.config();
-    let tokens = Tokens::parse(&format!("test:admin:{}", hex::encode(Sha256::digest(TOKEN)))).unwrap();
+    let token = |name: &str, token: &str| format!("{name}:{}", hex::encode(Sha256::digest(token)));
+    let tokens = [token("test:admin", TOKEN), token("caller:call", CALL_TOKEN), token("reader:read", READ_TOKEN)];
+    let tokens = Tokens::parse(&tokens.join(",")).unwrap();
     let timeout = Duration::from_secs(5);
     let carrier = || {
         let space = SpaceUrl::parse(&vendors.url()).unwrap();
@@ -277,6 +324,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             trunk_calls: cloud.trunk_calls.queue(),
             ring_timeout_secs: 60,
             public_base_url: url.to_owned(),
+            dialling: dialling(),
         },
         place: place_call::App {
             store: database.store(),
@@ -284,6 +332,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             public_base_url: url.to_owned(),
             max_retries: 3,
             retry_delay: Duration::from_secs(1),
+            dialling: dialling(),
         },
         place_trunk: place_trunk_call::App {
             store: database.store(),
@@ -291,6 +340,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             answer_takes: Duration::ZERO,
             max_retries: 3,
             retry_delay: Duration::from_secs(1),
+            dialling: dialling(),
         },
         signalwire: signalwire_webhook::App {
             verifier: signalwire::signature::Verifier::new(vec![known.signing_key.clone().into()], url),
@@ -312,6 +362,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             store: database.store(),
             blobs: cloud.blobs(),
             elevenlabs: agents(),
+            opt_out: elevenwire::opt_out::Rules::default(),
         },
         audio: audio_webhook::App { store: database.store(), blobs: cloud.blobs(), elevenlabs: agents() },
         reconcile: reconcile::App {
@@ -330,6 +381,9 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             store: database.store(),
             calls: cloud.calls.queue(),
             trunk_calls: cloud.trunk_calls.queue(),
+            dialling: dialling(),
+            ring_timeout_secs: 60,
+            draw: Box::new(rand::random),
         },
         health: health::App {
             store: database.store(),
@@ -340,12 +394,7 @@ fn apps(clock: &Clock, database: &Database, cloud: &Cloud, vendors: &Simulator, 
             queues: queues(cloud),
             addresses_limited: false,
         },
-        import: import_contacts::App {
-            store: database.store(),
-            blobs: cloud.blobs(),
-            own_numbers: Vec::new(),
-            guard_clock: SignedDuration::ZERO,
-        },
+        import: import_contacts::App { store: database.store(), blobs: cloud.blobs(), dialling: dialling() },
         api: api::router(api(clock.clone(), database, cloud, tokens)),
     }
 }
@@ -356,9 +405,18 @@ fn api(clock: Clock, database: &Database, cloud: &Cloud, tokens: Tokens) -> api:
         tokens,
         blobs: cloud.blobs(),
         imports: cloud.imports.queue(),
+        calls: cloud.calls.queue(),
+        dialling: dialling(),
+        ring_timeout_secs: 60,
         draw: Box::new(rand::random),
         now: Box::new(move || clock.now()),
     }
+}
+
+/// As fast as the vendors of [`World::start`]: what a test is not about shall not make it wait.
+#[must_use]
+pub fn dialling() -> Dialling {
+    Dialling { pace: Pace::of(1000.0), concurrency: 1000, ..Dialling::default() }
 }
 
 fn queues(cloud: &Cloud) -> Vec<(&'static str, Queue)> {

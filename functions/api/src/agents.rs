@@ -8,7 +8,7 @@ use elevenwire::store::agents::{Agent, Amd};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "name",
     "elevenlabs_agent_id",
     "number",
@@ -18,6 +18,7 @@ const FIELDS: [&str; 9] = [
     "amd",
     "ring_timeout_secs",
     "max_duration_secs",
+    "max_concurrent",
 ];
 
 /// Seconds that a call lasts at most unless the agent says otherwise: ElevenLabs' own default.
@@ -40,6 +41,7 @@ pub fn parse(body: &Value, name: Option<&str>, now: Timestamp) -> Result<Agent, 
     let amd = reader.word("amd", &["off", "hang_up"], "off", "Use `off`, or `hang_up` to hang up on machines.");
     let ring_timeout_secs = reader.seconds("ring_timeout_secs", 5, 600);
     let max_duration_secs = reader.seconds("max_duration_secs", 10, 7200).unwrap_or(MAX_DURATION_SECS);
+    let max_concurrent = reader.count("max_concurrent", 1, 10_000);
     if connect == Connect::Trunk && amd == "hang_up" {
         let mend = "Use `off`: ElevenLabs dials, so give the agent its voicemail detection tool instead.";
         reader.wrong("amd", "cannot be had with `connect: trunk`", mend);
@@ -58,6 +60,7 @@ pub fn parse(body: &Value, name: Option<&str>, now: Timestamp) -> Result<Agent, 
         amd,
         ring_timeout_secs,
         max_duration_secs,
+        max_concurrent,
         created_at: now,
         updated_at: now,
     })
@@ -189,12 +192,20 @@ impl Reader<'_> {
     }
 
     fn seconds(&mut self, field: &str, least: u64, most: u64) -> Option<u32> {
+        self.bounded(field, least, most, "whole seconds")
+    }
+
+    fn count(&mut self, field: &str, least: u64, most: u64) -> Option<u32> {
+        self.bounded(field, least, most, "a whole number")
+    }
+
+    fn bounded(&mut self, field: &str, least: u64, most: u64, what: &str) -> Option<u32> {
         let value = self.body.get(field).filter(|value| !value.is_null())?;
-        let seconds = value.as_u64().filter(|seconds| (least..=most).contains(seconds));
-        if seconds.is_none() {
-            self.wrong(field, "is out of bounds", &format!("Send whole seconds from {least} to {most}."));
+        let number = value.as_u64().filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.wrong(field, "is out of bounds", &format!("Send {what} from {least} to {most}."));
         }
-        seconds.and_then(|seconds| u32::try_from(seconds).ok())
+        number.and_then(|number| u32::try_from(number).ok())
     }
 }
 

@@ -1,7 +1,12 @@
-//! Reads and control: agents, calls, imports.
+//! Reads and control: agents, calls, campaigns, imports, stops, suppressions, the guard.
 
 mod agents;
+mod campaign_body;
+mod campaigns;
+mod guard;
 mod imports;
+mod stops;
+mod suppressions;
 
 use std::sync::Arc;
 
@@ -14,6 +19,7 @@ use axum::routing::get;
 use elevenwire::auth::{Caller, Scope, Tokens};
 use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::dialling::Dialling;
 use elevenwire::http::{Reply, json_object};
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::queue::Queue;
@@ -32,6 +38,12 @@ pub struct App {
     pub store: Store,
     /// Who may ask.
     pub tokens: Tokens,
+    /// place-call's queue.
+    pub calls: Queue,
+    /// What the guard is told of the deployment.
+    pub dialling: Dialling,
+    /// Seconds to let ring when nobody says otherwise.
+    pub ring_timeout_secs: u32,
     /// Files of imports, and the CSVs of their bad rows.
     pub blobs: Blobs,
     /// import-contacts' queue.
@@ -55,6 +67,12 @@ pub struct Config {
     pub database_url: Secret,
     /// `API_TOKENS`.
     pub tokens: Tokens,
+    /// `CALLS_QUEUE_URL`.
+    pub calls_queue_url: String,
+    /// See [`Dialling::from_env`].
+    pub dialling: Dialling,
+    /// `CALL_TIMEOUT_SECS`.
+    pub ring_timeout_secs: u32,
     /// `S3_BUCKET`.
     pub bucket: String,
     /// `IMPORTS_QUEUE_URL`.
@@ -68,10 +86,21 @@ impl Config {
     /// Everything that is missing or malformed.
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let database_url = env.secret("DATABASE_URL");
+        let calls_queue_url = env.required("CALLS_QUEUE_URL");
+        let dialling = Dialling::from_env(&mut env);
+        let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
+        let tokens = env.with("API_TOKENS", Tokens::parse);
         let bucket = env.required("S3_BUCKET");
         let imports_queue_url = env.required("IMPORTS_QUEUE_URL");
-        let tokens = env.with("API_TOKENS", Tokens::parse);
-        env.finish(tokens.map(|tokens| Self { database_url, tokens, bucket, imports_queue_url }))
+        env.finish(tokens.map(|tokens| Self {
+            database_url,
+            tokens,
+            calls_queue_url,
+            dialling,
+            ring_timeout_secs,
+            bucket,
+            imports_queue_url,
+        }))
     }
 }
 
@@ -81,6 +110,10 @@ pub fn router(app: App) -> Router {
         .route("/api/agents", get(list_agents).post(post_agent))
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
         .route("/api/calls/{id}", get(get_call))
+        .merge(campaigns::routes())
+        .merge(stops::routes())
+        .merge(guard::routes())
+        .merge(suppressions::routes())
         .merge(imports::routes())
         .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))
         .method_not_allowed_fallback(async || {

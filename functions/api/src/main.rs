@@ -13,11 +13,15 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
+    let sqs = aws_sdk_sqs::Client::new(&aws);
     let app = App {
         store: Store::new(config.database_url),
         tokens: config.tokens,
+        calls: Queue::new(sqs.clone(), config.calls_queue_url),
         blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
-        imports: Queue::new(aws_sdk_sqs::Client::new(&aws), config.imports_queue_url),
+        imports: Queue::new(sqs, config.imports_queue_url),
+        dialling: config.dialling,
+        ring_timeout_secs: config.ring_timeout_secs,
         draw: Box::new(rand::random),
         now: Box::new(jiff::Timestamp::now),
     };

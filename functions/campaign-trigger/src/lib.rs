@@ -1,21 +1,34 @@
-//! Every minute: what is due becomes a wake-up. The row knows its time, so a lost message only waits for the next minute.
+//! Every minute: what is due becomes a wake-up. Contacts become attempts, overdue attempts are woken again. The row knows
+//! its time, so a lost message only waits for the next minute.
+
+mod pick;
+mod watch;
 
 use elevenwire::call::Connect;
+use elevenwire::campaign::State;
 use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::dialling::Dialling;
 use elevenwire::queue::{CallCommand, Queue};
 use elevenwire::retry::Failure;
 use elevenwire::store::Store;
 use elevenwire::store::calls::Overdue;
+use elevenwire::store::campaigns::Moved;
 use jiff::Timestamp;
+pub use pick::{Tick, tick};
+use serde::Deserialize;
+use uuid::Uuid;
+pub use watch::watch;
 
 /// A wake-up is given this long to arrive by itself.
 const GRACE_SECS: i64 = 20;
+
+/// The same for a command that takes a call back: it must be off the line within 15 s.
+const CANCEL_GRACE_SECS: i32 = 5;
 
 /// Most wake-ups in one run; the rest is found a minute later.
 const MOST: i64 = 500;
 
 /// What the function needs.
-#[derive(Debug)]
 pub struct App {
     /// Attempts.
     pub store: Store,
@@ -23,6 +36,68 @@ pub struct App {
     pub calls: Queue,
     /// place-trunk-call's queue.
     pub trunk_calls: Queue,
+    /// The carrier's rate, the limits, the guard's settings.
+    pub dialling: Dialling,
+    /// Seconds to let ring when nobody says otherwise.
+    pub ring_timeout_secs: u32,
+    /// Random bits for new ids.
+    pub draw: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+/// A schedule of the owner's: `{"campaign_id": "…", "action": "pause"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Wanted {
+    /// The campaign.
+    pub campaign_id: Uuid,
+    /// What is wanted of it.
+    pub action: Action,
+}
+
+/// What an owner's schedule may want of a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Start it.
+    Start,
+    /// Pause it.
+    Pause,
+    /// Let it go on.
+    Resume,
+    /// End it.
+    Cancel,
+}
+
+/// Does what an owner's schedule wants.
+///
+/// # Errors
+/// When the campaign cannot do that, or the database does not answer.
+pub async fn obey(app: &App, wanted: &Wanted, now: Timestamp) -> Result<(), Failure> {
+    let to = match wanted.action {
+        Action::Start | Action::Resume => State::Running,
+        Action::Pause => State::Paused,
+        Action::Cancel => State::Canceled,
+    };
+    let known =
+        app.store.campaign(wanted.campaign_id).await?.ok_or_else(|| Failure::never("there is no such campaign"))?;
+    let missing = known.missing();
+    if to == State::Running && !missing.is_empty() {
+        return Err(Failure::never(format!("the campaign cannot start: it has no {}", missing.join(", "))));
+    }
+    match app.store.move_campaign(wanted.campaign_id, to, Some("a schedule of its owner's"), "owner", now).await? {
+        Moved::Done(campaign) => {
+            tracing::info!(campaign.id = %campaign.id, campaign.state = campaign.state.as_str(), "moved by a schedule");
+            Ok(())
+        }
+        Moved::Missing => Err(Failure::never("there is no such campaign")),
+        Moved::Importing => Err(Failure::never("contacts are being imported")),
+        Moved::Not(state) => Err(Failure::never(format!("the campaign is {}", state.as_str()))),
+    }
 }
 
 /// What the function reads from its environment.
@@ -34,6 +109,10 @@ pub struct Config {
     pub calls_queue_url: String,
     /// `TRUNK_CALLS_QUEUE_URL`.
     pub trunk_calls_queue_url: String,
+    /// See [`Dialling::from_env`].
+    pub dialling: Dialling,
+    /// `CALL_TIMEOUT_SECS`.
+    pub ring_timeout_secs: u32,
 }
 
 impl Config {
@@ -43,6 +122,8 @@ impl Config {
     /// Everything that is missing or malformed.
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let config = Self {
+            dialling: Dialling::from_env(&mut env),
+            ring_timeout_secs: env.parsed("CALL_TIMEOUT_SECS", 60),
             database_url: env.secret("DATABASE_URL"),
             calls_queue_url: env.required("CALLS_QUEUE_URL"),
             trunk_calls_queue_url: env.required("TRUNK_CALLS_QUEUE_URL"),
@@ -72,6 +153,10 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<usize, Failure> {
     }
     for call_id in app.store.not_taken_back(now, GRACE_SECS).await? {
         tracing::info!(call.id = %call_id, "not taken back yet");
+        app.calls.send(&CallCommand::Cancel { call_id }).await?;
+    }
+    for call_id in app.store.to_take_back(now, CANCEL_GRACE_SECS).await? {
+        tracing::info!(call.id = %call_id, "to be taken back");
         app.calls.send(&CallCommand::Cancel { call_id }).await?;
     }
     Ok(overdue.len())

@@ -1,12 +1,20 @@
-//! campaign-trigger: the Lambda function of the schedule that runs every minute.
+//! campaign-trigger: the Lambda function of the schedule that runs every minute, and of the owner's own schedules.
 
-use campaign_trigger::{App, Config, sweep};
+use std::time::Duration;
+
+use campaign_trigger::{App, Config, Wanted, obey, sweep, tick, watch};
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
 use elevenwire::store::Store;
 use elevenwire::{aws, telemetry};
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+/// While campaigns run, it goes on ticking until the next minute's run takes over.
+const EVERY: Duration = Duration::from_secs(5);
+const FOR: Duration = Duration::from_secs(55);
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
@@ -18,11 +26,30 @@ async fn main() -> Result<(), Error> {
         store: Store::new(config.database_url),
         calls: Queue::new(sqs.clone(), config.calls_queue_url),
         trunk_calls: Queue::new(sqs, config.trunk_calls_queue_url),
+        dialling: config.dialling,
+        ring_timeout_secs: config.ring_timeout_secs,
+        draw: Box::new(rand::random),
     };
     let app = &app;
-    lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| async move {
-        let woken = sweep(app, jiff::Timestamp::now()).await?;
-        Ok::<_, Error>(json!({ "woken": woken }))
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        if event.payload.get("campaign_id").is_some() {
+            let wanted: Wanted = serde_json::from_value(event.payload)?;
+            obey(app, &wanted, Timestamp::now()).await?;
+            return Ok(json!({ "done": true }));
+        }
+        let begun = Instant::now();
+        let (mut woken, mut attempts) = (0, 0);
+        watch(app, Timestamp::now()).await?;
+        loop {
+            woken += sweep(app, Timestamp::now()).await?;
+            let done = tick(app, Timestamp::now()).await?;
+            attempts += done.attempts;
+            if done.running == 0 || begun.elapsed() + EVERY > FOR {
+                break;
+            }
+            sleep(EVERY).await;
+        }
+        Ok::<_, Error>(json!({ "woken": woken, "attempts": attempts }))
     }))
     .await
 }

@@ -134,8 +134,7 @@ async fn work(id: Uuid) {
     let app = App {
         store: Store::new(database("measure").into()),
         blobs: Blobs::new(s3().await, BUCKET.to_owned()),
-        own_numbers: Vec::new(),
-        guard_clock: SignedDuration::ZERO,
+        dialling: elevenwire::dialling::Dialling::default(),
     };
     let clock = Clock { now: &Timestamp::now, ends_at: Timestamp::now() + SignedDuration::from_mins(15) };
     import(&app, ImportTask { import_id: Uuid::nil() }, clock).await.unwrap();

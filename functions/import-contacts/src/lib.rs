@@ -9,8 +9,8 @@ use std::time::Duration;
 use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::contact::forecast::{self, Asking, Forecast, Group, Outlook};
+use elevenwire::dialling::Dialling;
 use elevenwire::guard::{Contact, Rules};
-use elevenwire::phone::PhoneNumber;
 use elevenwire::queue::ImportTask;
 use elevenwire::retry::{Failure, Retry};
 use elevenwire::store::Store;
@@ -33,10 +33,8 @@ pub struct App {
     pub store: Store,
     /// Files, and the CSVs of their bad rows.
     pub blobs: Blobs,
-    /// Numbers that the guard lets be called at any hour.
-    pub own_numbers: Vec<PhoneNumber>,
-    /// What is added to the time that the guard is told.
-    pub guard_clock: SignedDuration,
+    /// What the guard is told of the deployment.
+    pub dialling: Dialling,
 }
 
 /// What the function reads from its environment.
@@ -50,6 +48,8 @@ pub struct Config {
     pub queue_url: String,
     /// `DEAD_LETTER_QUEUE_URL`.
     pub dead_letter_queue_url: String,
+    /// See [`Dialling::from_env`].
+    pub dialling: Dialling,
 }
 
 impl Config {
@@ -59,6 +59,7 @@ impl Config {
     /// Everything that is missing or malformed.
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let config = Self {
+            dialling: Dialling::from_env(&mut env),
             database_url: env.secret("DATABASE_URL"),
             bucket: env.required("S3_BUCKET"),
             queue_url: env.required("IMPORTS_QUEUE_URL"),
@@ -147,13 +148,13 @@ async fn run(app: &App, job: &Job, clock: Clock<'_>) -> Result<(), Stop> {
     // Whole seconds: what the database keeps of a moment must still be the same moment.
     let begun = Timestamp::from_second(clock.now().as_second()).unwrap_or_default();
     let rules = forecast::rules(job.purpose, &job.settings);
-    let asked_at = begun.checked_add(app.guard_clock).unwrap_or(begun);
+    let asked_at = begun.checked_add(app.dialling.guard_clock).unwrap_or(begun);
     let starts_at = job.settings.schedule.start_at.map_or(asked_at, |start| start.max(asked_at));
     let asking = Asking::new(rules.clone(), starts_at);
     // Half of the time is the taking over's, which is one statement that cannot be asked how far it is.
     let read = reading::read(app, job, asking, clock, clock.left() / 2).await?;
     let likely = app.store.forecast_import(job).await?;
-    let outcome = forecast(job, &read, likely, &rules, app.guard_clock);
+    let outcome = forecast(job, &read, likely, &rules, app.dialling.guard_clock);
     let finish = |forecast| Finish {
         staged: read.staged,
         columns: read.columns.as_ref(),
@@ -236,7 +237,7 @@ fn shown(forecast: &Forecast, job: &Job, now: Timestamp) -> Value {
 
 /// Whether a number is one of the owner's own.
 fn owns(app: &App, contact: &Contact) -> bool {
-    app.own_numbers.iter().any(|own| own.as_str() == contact.number)
+    app.dialling.owns(&contact.number)
 }
 
 /// When a person is due by our own clock.

@@ -21,8 +21,7 @@ async fn main() -> Result<(), Error> {
     let app = App {
         store: Store::new(config.database_url),
         blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
-        own_numbers: Vec::new(),
-        guard_clock: SignedDuration::ZERO,
+        dialling: config.dialling,
     };
     let (app, worker) = (&app, &worker);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {

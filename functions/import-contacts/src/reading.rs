@@ -116,7 +116,7 @@ impl Reader<'_> {
 
     fn good(&mut self, mut contact: Contact) {
         contact.callee.own = crate::owns(self.app, &contact.callee);
-        let outlook = crate::due(self.asking.about(&contact.callee), self.app.guard_clock);
+        let outlook = crate::due(self.asking.about(&contact.callee), self.app.dialling.guard_clock);
         self.batch.push(self.job.id, &contact, outlook);
         let samples = &mut self.read.samples;
         if let Outlook::Open(from, until) = outlook

@@ -5,12 +5,15 @@ mod request;
 use elevenwire::auth::{Caller, Scope, Tokens};
 use elevenwire::call::Connect;
 use elevenwire::config::{Env, Misconfigured};
+use elevenwire::dialling::Dialling;
+use elevenwire::guard::Decision;
 use elevenwire::http::{Inbound, Reply, json_object};
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::queue::{CallCommand, Queue};
 use elevenwire::store::Store;
 use elevenwire::store::agents::Agent;
-use elevenwire::store::intents::{IdempotencyKey, NewCall, Recorded};
+use elevenwire::store::intents::{IdempotencyKey, NewCall, Recorded, new_id};
+use elevenwire::store::situation::Situation;
 use jiff::{Timestamp, ToSpan};
 pub use request::CallRequest;
 use serde_json::{Value, json};
@@ -38,6 +41,8 @@ pub struct App {
     pub ring_timeout_secs: u32,
     /// Our own address, for links.
     pub public_base_url: String,
+    /// What the guard is told of the deployment.
+    pub dialling: Dialling,
 }
 
 /// What the function reads from its environment.
@@ -55,6 +60,8 @@ pub struct Config {
     pub ring_timeout_secs: u32,
     /// `PUBLIC_BASE_URL`.
     pub public_base_url: String,
+    /// See [`Dialling::from_env`].
+    pub dialling: Dialling,
 }
 
 impl Config {
@@ -68,6 +75,7 @@ impl Config {
         let trunk_calls_queue_url = env.required("TRUNK_CALLS_QUEUE_URL");
         let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
         let public_base_url = env.required("PUBLIC_BASE_URL").trim_end_matches('/').to_owned();
+        let dialling = Dialling::from_env(&mut env);
         let tokens = env.with("API_TOKENS", Tokens::parse);
         env.finish(tokens.map(|tokens| Self {
             database_url,
@@ -76,6 +84,7 @@ impl Config {
             trunk_calls_queue_url,
             ring_timeout_secs,
             public_base_url,
+            dialling,
         }))
     }
 }
@@ -97,12 +106,23 @@ async fn record(app: &App, request: &Inbound, now: Timestamp, draw: [u8; 10]) ->
     let wish = CallRequest::parse(&json_object(&request.body)?)?;
     let agent = agent(app, &wish).await?;
     let from = caller_id(&wish, &agent)?;
-    let call = intent(app, &wish, &agent, from, &caller, call_id(now, draw), now);
+    let mut call = intent(app, &wish, &agent, from, &caller, new_id(now, draw), now);
+    let refused = ask_guard(app, &wish, &mut call, now).await?;
     let response = response(&call, now);
-    let recorded = app.store.record_intent(&call, &key, &response, now).await.map_err(|error| unavailable(&error))?;
+    let recorded = match refused {
+        // The answer of then, if the call was written down before; nothing is written now.
+        Some(problem) => app.store.intent_of(&key).await.map_err(|error| unavailable(&error))?.ok_or(problem)?,
+        None => app
+            .store
+            .record_intent(&call, &key, &caller.caps, &response, now)
+            .await
+            .map_err(|error| unavailable(&error))?,
+    };
     match recorded {
         Recorded::Fresh => {
-            wake(app, call.id, agent.connect).await;
+            if call.due_at <= now {
+                wake(app, call.id, agent.connect).await;
+            }
             tracing::info!(call.id = %call.id, campaign.id = call.campaign, "written down");
             Ok(accepted(app, call.id, &response))
         }
@@ -121,6 +141,10 @@ async fn record(app: &App, request: &Inbound, now: Timestamp, draw: [u8; 10]) ->
             "Conflict",
             "The request with this Idempotency-Key is still running. Send it again in a second.",
         )),
+        Recorded::OverCap(what) => {
+            let detail = format!("This token has used up its {what} of today. The day ends at 00:00 UTC.");
+            Err(Problem::new(429, "Too Many Requests", detail))
+        }
         Recorded::NumberBusy { call_id } => {
             let detail = "A call to this number is waiting or live. It ends by itself: follow the link.";
             Err(Problem::new(409, "Conflict", detail).with_link(link(app, call_id)))
@@ -184,13 +208,40 @@ fn intent(
         max_duration_secs: wish.max_duration_secs.unwrap_or(u32::MAX).min(agent.max_duration_secs),
         due_at: now,
         expires_at: now.checked_add(WORTH_PLACING_MINUTES.minutes()).unwrap_or(now),
+        contact_id: None,
+        callee: wish.callee.clone(),
     }
 }
 
-/// A version 7 UUID of the given time, so that ids sort by age.
-fn call_id(now: Timestamp, draw: [u8; 10]) -> Uuid {
-    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(millis, &draw).into_uuid()
+/// Asks the guard before anything is written down, so that whoever asks hears at once why not and until when. A call that
+/// may wait for the next window gets its times; place-call asks again when it claims.
+async fn ask_guard(
+    app: &App,
+    wish: &CallRequest,
+    call: &mut NewCall,
+    now: Timestamp,
+) -> Result<Option<Problem>, Problem> {
+    let history = app.store.history(call.to.as_str(), now).await.map_err(|error| unavailable(&error))?;
+    let to = call.to.as_str();
+    let situation = Situation::of(to, &call.callee, None, call.ring_timeout_secs, history, &app.dialling);
+    match situation.decide(&app.dialling, now) {
+        Decision::Allow { .. } => Ok(None),
+        Decision::Block { because } => Ok(Some(Problem::guarded(because, None))),
+        // Short enough to wait for: its claim will.
+        Decision::Defer { until, .. } if until < call.expires_at => Ok(None),
+        Decision::Defer { until, because } if !wish.may_wait => Ok(Some(Problem::guarded(because, Some(until)))),
+        Decision::Defer { until, .. } => {
+            let Situation { contact, rules, history } = &situation;
+            match app.dialling.first_allowed(contact, rules, history, until) {
+                Ok((from, closes)) => {
+                    call.due_at = from;
+                    call.expires_at = closes;
+                    Ok(None)
+                }
+                Err(because) => Ok(Some(Problem::guarded(because, None))),
+            }
+        }
+    }
 }
 
 fn response(call: &NewCall, now: Timestamp) -> Value {
@@ -202,6 +253,7 @@ fn response(call: &NewCall, now: Timestamp) -> Value {
         "campaign": call.campaign,
         "state": "intent",
         "created_at": now,
+        "due_at": call.due_at,
         "expires_at": call.expires_at,
     })
 }

@@ -19,6 +19,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         trunk_calls: Queue::new(sqs, config.trunk_calls_queue_url),
         ring_timeout_secs: config.ring_timeout_secs,
         public_base_url: config.public_base_url,
+        dialling: config.dialling,
     };
     let app = &app;
     http::serve(|request| async move { initiate(app, &request, jiff::Timestamp::now(), rand::random()).await }).await

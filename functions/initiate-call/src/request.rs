@@ -1,13 +1,30 @@
 //! What may be asked for, and what is wrong with a request that asks for something else.
 
-use elevenwire::contact::variable;
+use elevenwire::call::callee::{Callee, CalleeTexts};
 use elevenwire::phone::{NotANumber, PhoneNumber};
 use elevenwire::problem::{FieldError, Problem};
+use elevenwire::variables;
 use serde_json::{Map, Value};
 
 /// The body's fields.
-const FIELDS: [&str; 8] =
-    ["to", "agent", "from", "campaign", "variables", "metadata", "timeout_secs", "max_duration_secs"];
+const FIELDS: [&str; 16] = [
+    "to",
+    "agent",
+    "from",
+    "campaign",
+    "variables",
+    "metadata",
+    "timeout_secs",
+    "max_duration_secs",
+    "when",
+    "purpose",
+    "timezone",
+    "state",
+    "postal_code",
+    "consent_type",
+    "consent_at",
+    "consent_source",
+];
 
 /// Seconds that a call may be let ring: the carrier takes up to 600, and under 5 nobody can pick up.
 const RING_SECS: std::ops::RangeInclusive<u64> = 5..=600;
@@ -15,7 +32,7 @@ const RING_SECS: std::ops::RangeInclusive<u64> = 5..=600;
 /// Seconds that a call may last: ElevenLabs' own bounds end at 7,200.
 const DURATION_SECS: std::ops::RangeInclusive<u64> = 10..=7200;
 
-/// Bytes of an object.
+/// Largest object, bytes.
 const LARGEST_OBJECT: usize = 64 * 1024;
 
 /// A request whose every field is in bounds.
@@ -37,6 +54,10 @@ pub struct CallRequest {
     pub timeout_secs: Option<u32>,
     /// Seconds after which it is ended.
     pub max_duration_secs: Option<u32>,
+    /// It may wait for the next lawful window.
+    pub may_wait: bool,
+    /// Who is called, as the guard is told.
+    pub callee: Callee,
 }
 
 impl CallRequest {
@@ -63,10 +84,21 @@ impl CallRequest {
         let metadata = reader.object("metadata");
         let timeout_secs = reader.seconds("timeout_secs", RING_SECS);
         let max_duration_secs = reader.seconds("max_duration_secs", DURATION_SECS);
+        let may_wait = reader.when();
+        let callee = reader.callee();
         match (to, agent) {
-            (Some(to), Some(agent)) if reader.errors.is_empty() => {
-                Ok(Self { to, agent, from, campaign, variables, metadata, timeout_secs, max_duration_secs })
-            }
+            (Some(to), Some(agent)) if reader.errors.is_empty() => Ok(Self {
+                to,
+                agent,
+                from,
+                campaign,
+                variables,
+                metadata,
+                timeout_secs,
+                max_duration_secs,
+                may_wait,
+                callee,
+            }),
             _ => Err(Problem::fields(reader.errors)),
         }
     }
@@ -89,7 +121,7 @@ impl Reader<'_> {
     fn refuse_unknown(&mut self) {
         let unknown: Vec<String> = self.body.keys().filter(|key| !FIELDS.contains(&key.as_str())).cloned().collect();
         for key in unknown {
-            let key: String = key.chars().take(variable::LONGEST_NAME).collect();
+            let key: String = key.chars().take(variables::LONGEST_NAME).collect();
             self.wrong(
                 &key,
                 "is not a field of a call",
@@ -154,34 +186,35 @@ impl Reader<'_> {
 
     fn check_variables(&mut self, variables: &Value) {
         let Some(variables) = variables.as_object() else { return };
-        if variables.len() > variable::MOST {
-            self.wrong("variables", "has too many names", "Send at most 100 variables.");
+        for (field, (problem, mend)) in variables::check_all(variables) {
+            self.wrong(&field, problem, mend);
         }
-        for (name, value) in variables {
-            let shown: String = name.chars().take(variable::LONGEST_NAME).collect();
-            let field = format!("variables.{shown}");
-            if !variable::is_name(name) {
-                self.wrong(
-                    &field,
-                    "is not a name of a variable",
-                    "Use a letter, then up to 63 letters, digits or `_`.",
-                );
-            } else if variable::is_reserved(name) {
-                self.wrong(
-                    &field,
-                    "is a reserved name",
-                    "`call_id`, `campaign_id`, `system__*` and `secret__*` are set by the system: choose another name.",
-                );
-            } else {
-                match value {
-                    Value::String(text) if text.len() > variable::LONGEST_VALUE => {
-                        self.wrong(&field, "is too long", "Keep it under 4,096 bytes.");
-                    }
-                    Value::String(_) | Value::Number(_) | Value::Bool(_) => {}
-                    _ => self.wrong(&field, "is not a text, number or boolean", "Send a plain value."),
-                }
+    }
+
+    fn when(&mut self) -> bool {
+        match self.text("when").as_deref() {
+            None | Some("now") => false,
+            Some("next_window") => true,
+            Some(_) => {
+                self.wrong("when", "is not one of the known words", "Use `now`, or `next_window` to let it wait.");
+                false
             }
         }
+    }
+
+    fn callee(&mut self) -> Callee {
+        let texts = CalleeTexts {
+            timezone: self.text("timezone"),
+            state: self.text("state"),
+            postal_code: self.text("postal_code"),
+            consent_type: self.text("consent_type"),
+            consent_at: self.text("consent_at"),
+            consent_source: self.text("consent_source"),
+            purpose: self.text("purpose"),
+        };
+        let (callee, wrong) = texts.parse();
+        self.errors.extend(wrong);
+        callee
     }
 
     fn seconds(&mut self, field: &str, bounds: std::ops::RangeInclusive<u64>) -> Option<u32> {

@@ -1,6 +1,8 @@
-//! Answers ElevenLabs' question "who is this?" when the agent's leg comes up: the call's variables. A person is on the
-//! line, so it is one statement, bounded in time, and an answer in any case: a failed answer can prevent the
-//! conversation.
+//! What an agent asks while somebody is on the line. "Who is this?" when its leg comes up: the call's variables, one
+//! statement, bounded in time, and an answer in any case, because a failed one can prevent the conversation. And its tool
+//! for an opt-out: the instance that answered the first question is warm for it, and has the secret and the database.
+
+mod opt_out;
 
 use std::time::Duration;
 
@@ -12,6 +14,11 @@ use elevenwire::store::calls::Personal;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
+
+pub use opt_out::opt_out;
+
+/// Path of the tool.
+pub const OPT_OUT_PATH: &str = "/api/tools/opt-out";
 
 /// The header that carries the secret.
 pub const SECRET_HEADER: &str = "x-elevenwire-secret";
@@ -51,6 +58,11 @@ impl Config {
             Self { database_url: env.secret("DATABASE_URL"), secrets: env.secrets("ELEVENLABS_INITIATION_SECRET") };
         env.finish(Some(config))
     }
+}
+
+/// Handles whatever came: the two addresses have their own handlers.
+pub async fn answer(app: &App, request: &Inbound, now: Timestamp) -> Reply {
+    if request.path == OPT_OUT_PATH { opt_out(app, request, now).await } else { personalize(app, request, now).await }
 }
 
 /// Handles a question.

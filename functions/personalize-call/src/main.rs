@@ -1,9 +1,10 @@
-//! personalize-call: the Lambda function behind `POST /api/webhooks/elevenlabs/initiation`.
+//! personalize-call: the Lambda function behind `POST /api/webhooks/elevenlabs/initiation`
+//! and `POST /api/tools/opt-out`.
 
 use elevenwire::config::Env;
 use elevenwire::store::Store;
 use elevenwire::{http, telemetry};
-use personalize_call::{App, Config, personalize};
+use personalize_call::{App, Config, answer};
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
@@ -12,5 +13,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let config = Config::from_env(Env::of_process())?;
     let app = App { store: Store::new(config.database_url), secrets: config.secrets };
     let app = &app;
-    http::serve(|request| async move { personalize(app, &request, jiff::Timestamp::now()).await }).await
+    http::serve(|request| async move { answer(app, &request, jiff::Timestamp::now()).await }).await
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use elevenwire::call::{Connect, Fact};
 use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::dialling::Dialling;
 use elevenwire::phone::{NotANumber, PhoneNumber};
 use elevenwire::queue::CallCommand;
 use elevenwire::retry::{Failure, backoff};
@@ -39,6 +40,8 @@ pub struct App {
     pub max_retries: u32,
     /// Delay before the first of these.
     pub retry_delay: Duration,
+    /// The carrier's rate, the limits, the guard's settings.
+    pub dialling: Dialling,
 }
 
 /// What the function reads from its environment.
@@ -62,6 +65,8 @@ pub struct Config {
     pub queue_url: String,
     /// `DEAD_LETTER_QUEUE_URL`.
     pub dead_letter_queue_url: String,
+    /// See [`Dialling::from_env`].
+    pub dialling: Dialling,
 }
 
 impl Config {
@@ -79,7 +84,9 @@ impl Config {
         let queue_url = env.required("CALLS_QUEUE_URL");
         let dead_letter_queue_url = env.required("DEAD_LETTER_QUEUE_URL");
         let space = env.with("SIGNALWIRE_SPACE_URL", |text| SpaceUrl::parse(text).map_err(|error| error.to_string()));
+        let dialling = Dialling::from_env(&mut env);
         env.finish(space.map(|space| Self {
+            dialling,
             database_url,
             space,
             project_id,
@@ -106,20 +113,22 @@ pub async fn carry_out(app: &App, command: CallCommand, now: Timestamp, jitter: 
 }
 
 async fn place(app: &App, call_id: Uuid, now: Timestamp, jitter: f64) -> Result<(), Failure> {
-    match app.store.claim(call_id, Connect::Sip, now).await?.order(call_id, now)? {
+    match app.store.claim(call_id, Connect::Sip, &app.dialling, now).await?.order(call_id, now)? {
         Some(order) => ask(app, &order, now, jitter).await,
         None => Ok(()),
     }
 }
 
 async fn ask(app: &App, order: &Order, now: Timestamp, jitter: f64) -> Result<(), Failure> {
+    let now = order.slot(now).await;
     let ask = order.ask;
     let question = match Question::about(app, order, now) {
         Ok(question) => question,
         Err(problem) => {
             let reason = format!("a stored number {problem}: it was changed by hand");
             let refused = Fact::Refused { ask, bad_number: false, reason };
-            return Ok(app.store.carrier_answered(order.call_id, refused, None, now).await?);
+            app.store.carrier_answered(order.call_id, refused, None, now).await?;
+            return Ok(());
         }
     };
     let started = Instant::now();
@@ -145,8 +154,10 @@ async fn ask(app: &App, order: &Order, now: Timestamp, jitter: f64) -> Result<()
     };
     tracing::info!(call.id = %order.call_id, campaign.id = order.campaign_id, call.ask = ask, answer = kind(&fact), "asked the carrier");
     let due_at = again.map(|delay| now.checked_add(delay).unwrap_or(now));
-    app.store.carrier_answered(order.call_id, fact, due_at, now).await?;
+    let taken_back = app.store.carrier_answered(order.call_id, fact, due_at, now).await?;
     match again {
+        // Its owner stopped it while the carrier was asked.
+        None if taken_back => cancel(app, order.call_id).await,
         None => Ok(()),
         Some(delay) => Err(Failure::later(delay.max(Duration::from_secs(1)), "the carrier asks for patience")),
     }

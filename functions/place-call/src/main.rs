@@ -22,6 +22,7 @@ async fn main() -> Result<(), Error> {
         public_base_url: config.public_base_url,
         max_retries: config.max_retries,
         retry_delay: config.retry_delay,
+        dialling: config.dialling,
     };
     let (app, worker) = (&app, &worker);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {

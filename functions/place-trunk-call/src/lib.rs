@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use elevenwire::call::{Connect, Fact};
 use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::dialling::Dialling;
 use elevenwire::elevenlabs::client::API_URL;
 use elevenwire::elevenlabs::outbound::{OutboundAnswer, OutboundCall, Trunk};
 use elevenwire::phone::PhoneNumber;
@@ -31,6 +32,8 @@ pub struct App {
     pub max_retries: u32,
     /// Delay before the first of these.
     pub retry_delay: Duration,
+    /// The carrier's rate, the limits, the guard's settings.
+    pub dialling: Dialling,
 }
 
 /// What the function reads from its environment.
@@ -50,6 +53,8 @@ pub struct Config {
     pub queue_url: String,
     /// `DEAD_LETTER_QUEUE_URL`.
     pub dead_letter_queue_url: String,
+    /// See [`Dialling::from_env`].
+    pub dialling: Dialling,
 }
 
 impl Config {
@@ -58,7 +63,9 @@ impl Config {
     /// # Errors
     /// Everything that is missing or malformed.
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
+        let dialling = Dialling::from_env(&mut env);
         let config = Self {
+            dialling,
             database_url: env.secret("DATABASE_URL"),
             elevenlabs_url: env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned()),
             elevenlabs_key: env.secret("ELEVENLABS_API_KEY"),
@@ -79,13 +86,14 @@ pub async fn carry_out(app: &App, command: CallCommand, now: Timestamp, jitter: 
     let CallCommand::Place { call_id } = command else {
         return Err(Failure::never("ElevenLabs has no way to take back or to end a call that it dialled"));
     };
-    match app.store.claim(call_id, Connect::Trunk, now).await?.order(call_id, now)? {
+    match app.store.claim(call_id, Connect::Trunk, &app.dialling, now).await?.order(call_id, now)? {
         Some(order) => ask(app, &order, now, jitter).await,
         None => Ok(()),
     }
 }
 
 async fn ask(app: &App, order: &Order, now: Timestamp, jitter: f64) -> Result<(), Failure> {
+    let now = order.slot(now).await;
     let started = Instant::now();
     let answer = put(app, order).await;
     // It blocks while it rings: what is written down next happened later than `now`.

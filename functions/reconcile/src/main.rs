@@ -47,8 +47,10 @@ async fn main() -> Result<(), Error> {
         let task = serde_json::from_value(event.payload).unwrap_or_default();
         let now = jiff::Timestamp::now();
         match task {
-            Task::Settle => Ok::<_, Error>(serde_json::to_value(settle(app, now, Budget::of(BUDGET)).await?)?),
-            Task::Report { day } => Ok(report(app, day, now).await?),
+            Task::Settle => {
+                Ok::<_, Error>(serde_json::to_value(Box::pin(settle(app, now, Budget::of(BUDGET))).await?)?)
+            }
+            Task::Report { day } => Ok(Box::pin(report(app, day, now)).await?),
         }
     }))
     .await

@@ -7,6 +7,7 @@ use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::elevenlabs::client::{API_URL, Client};
 use elevenwire::elevenlabs::conversation::Conversation;
 use elevenwire::elevenlabs::events::{Kind, PostCall};
+use elevenwire::opt_out::Rules;
 use elevenwire::queue::{API_CONVERSATION, ConversationArrived};
 use elevenwire::retry::Failure;
 use elevenwire::store::Store;
@@ -26,6 +27,8 @@ pub struct App {
     pub blobs: Blobs,
     /// The vendor, for conversations that came in a form without their text.
     pub elevenlabs: Client,
+    /// What is taken for a wish not to be called any more.
+    pub opt_out: Rules,
 }
 
 /// What the function reads from its environment.
@@ -43,6 +46,8 @@ pub struct Config {
     pub queue_url: String,
     /// `DEAD_LETTER_QUEUE_URL`.
     pub dead_letter_queue_url: String,
+    /// `OPT_OUT_FIELD`, `OPT_OUT_CRITERION`, `OPT_OUT_PHRASES`.
+    pub opt_out: Rules,
 }
 
 impl Config {
@@ -58,9 +63,15 @@ impl Config {
             api_url: env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned()),
             queue_url: env.required("TRANSCRIPTIONS_QUEUE_URL"),
             dead_letter_queue_url: env.required("DEAD_LETTER_QUEUE_URL"),
+            opt_out: opt_out(&env),
         };
         env.finish(Some(config))
     }
+}
+
+fn opt_out(env: &Env) -> Rules {
+    let list = |name: &str| env.optional(name).unwrap_or_default();
+    Rules::new(&list("OPT_OUT_FIELD"), &list("OPT_OUT_CRITERION"), &list("OPT_OUT_PHRASES"))
 }
 
 /// Stores one conversation.
@@ -131,10 +142,14 @@ async fn bring_home(app: &App, arrived: &ConversationArrived, read: &Read, now: 
         event_timestamp: read.event_timestamp,
         delivery: delivery(arrived, Some(&read.conversation.conversation_id)),
         source: read.source,
+        opt_out: &app.opt_out,
     };
     let stored = app.store.bring_home(&arrival, now).await?;
     let call_id = stored.call_id.map(|id| id.to_string());
     tracing::info!(call.id = call_id, changed = stored.changed, turns = read.conversation.turns.len(), "stored");
+    if let Some(heard) = stored.opt_out.filter(|heard| heard.fresh) {
+        tracing::info!(call.id = call_id, opt_out.rule = heard.rule, opt_out.sure = heard.sure, "an opt-out was heard");
+    }
     Ok(())
 }
 

@@ -24,6 +24,7 @@ async fn main() -> Result<(), Error> {
         store: Store::new(config.database_url),
         blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
         elevenlabs: Client::new(http::client(Duration::from_secs(20))?, &config.api_url, config.api_key)?,
+        opt_out: config.opt_out,
     };
     let (app, worker) = (&app, &worker);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {

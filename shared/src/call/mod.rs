@@ -3,6 +3,7 @@
 //! A row of `calls` is one attempt. Everything that is learnt about it is kept as an [`Event`]; the row is what
 //! [`fold::fold`] makes of all events. So the same set of events gives the same row in any order and with any doubling.
 
+pub mod callee;
 pub mod fold;
 pub mod outcome;
 
@@ -108,6 +109,30 @@ impl Outcome {
             Self::Blocked => "blocked",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Answered,
+        Self::Abandoned,
+        Self::Voicemail,
+        Self::Screened,
+        Self::Busy,
+        Self::NoAnswer,
+        Self::Declined,
+        Self::NetworkBlocked,
+        Self::Unreachable,
+        Self::Failed,
+        Self::Canceled,
+        Self::Expired,
+        Self::Blocked,
+        Self::Unknown,
+    ];
+
+    /// Reads it back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::call::Outcome;
-use crate::guard::Windows;
+use crate::guard::{self, Rules, TimeZoneName, Windows};
 
 /// Texts without which a marketing campaign cannot start, by field.
 pub const MARKETING_TEXTS: [&str; 4] = ["identity", "ai_disclosure", "recording", "opt_out"];
@@ -70,7 +70,7 @@ impl Default for Settings {
 
 /// When a campaign runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// Not before; missing: as soon as it is started.
     pub start_at: Option<Timestamp>,
@@ -82,6 +82,7 @@ pub struct Schedule {
 
 /// After how long an outcome is tried again, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RetryRule {
     /// Seconds after the end of the attempt.
     pub delay_secs: u64,
@@ -102,6 +103,7 @@ pub enum Voicemail {
 
 /// A cap on attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cap {
     /// Most attempts …
     pub attempts: u32,
@@ -111,7 +113,7 @@ pub struct Cap {
 
 /// Where a campaign pauses by itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Budget {
     /// Attempts in all.
     pub max_calls: Option<u64>,
@@ -121,7 +123,7 @@ pub struct Budget {
 
 /// What a marketing call must say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Texts {
     /// Who calls: name and number of the business.
     pub identity: Option<String>,
@@ -155,6 +157,19 @@ impl Texts {
 }
 
 impl Settings {
+    /// The rules of the guard with what the owner asks for: it can only narrow them.
+    #[must_use]
+    pub fn narrow(&self, rules: Rules) -> Rules {
+        let within = |cap: &Cap| std::time::Duration::from_secs(cap.within_secs);
+        Rules {
+            windows: self.windows.clone(),
+            excluded_dates: self.excluded_dates.clone(),
+            campaign_zone: self.schedule.timezone.as_deref().and_then(|zone| TimeZoneName::parse(zone).ok()),
+            caps: self.caps.iter().map(|cap| guard::Cap { attempts: cap.attempts, within: within(cap) }).collect(),
+            ..rules
+        }
+    }
+
     /// The rule for an outcome; `None` ends the contact.
     #[must_use]
     pub fn retry(&self, outcome: Outcome) -> Option<RetryRule> {

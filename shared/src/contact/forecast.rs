@@ -36,18 +36,7 @@ pub struct Asking {
 /// What the owner of a campaign asks for, as the guard wants it.
 #[must_use]
 pub fn rules(purpose: Purpose, settings: &Settings) -> Rules {
-    let caps = settings.caps.iter();
-    let caps =
-        caps.map(|cap| guard::Cap { attempts: cap.attempts, within: std::time::Duration::from_secs(cap.within_secs) });
-    let zone = settings.schedule.timezone.as_deref();
-    Rules {
-        purpose: Some(purpose),
-        windows: settings.windows.clone(),
-        excluded_dates: settings.excluded_dates.clone(),
-        campaign_zone: zone.and_then(|zone| guard::TimeZoneName::parse(zone).ok()),
-        caps: caps.collect(),
-        ..Rules::default()
-    }
+    settings.narrow(Rules { purpose: Some(purpose), ..Rules::default() })
 }
 
 impl Asking {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Unreadable;
 use super::csv::{Flaw, MOST_COLUMNS, Record};
-use super::variable;
+use crate::variables as variable;
 
 /// What a column means, besides a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 
 use super::csv::{Flaw, Record};
 use super::header::{Column, Field, Role};
-use super::{BadRow, Contact, Fault, Row, Wishes, states, variable};
+use super::{BadRow, Contact, Fault, Row, Wishes, states};
 use crate::guard::{self, Consent, ConsentKind, StateCode, TimeZoneName};
 use crate::phone::PhoneNumber;
+use crate::variables as variable;
 
 /// Bytes of a consent's source.
 const LONGEST_SOURCE: usize = 500;

@@ -1,7 +1,7 @@
 //! Who is to be called, as far as the guard asks.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::place::StateCode;
 use super::zone::TimeZoneName;
@@ -36,7 +36,7 @@ pub struct Consent {
 }
 
 /// Kinds of consent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentKind {
     /// Prior express written consent: signed, names the seller and the number, says that calls may be automated
@@ -83,5 +83,22 @@ impl ConsentKind {
             Self::ExistingBusiness => "existing_business",
             Self::None => "none",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_consent_are_read_as_people_write_them() {
+        for text in ["existing_business", "Existing business", " EXISTING-BUSINESS "] {
+            assert_eq!(ConsentKind::parse(text), Ok(ConsentKind::ExistingBusiness), "{text}");
+        }
+        for word in ["written", "express", "inquiry", "existing_business", "none"] {
+            assert_eq!(ConsentKind::parse(word).unwrap().as_str(), word);
+        }
+        let error = ConsentKind::parse("yes").unwrap_err().to_string();
+        assert_eq!(error, "is none of written, express, inquiry, existing_business, none");
     }
 }

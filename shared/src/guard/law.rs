@@ -51,8 +51,8 @@ pub struct Rule {
     /// The state's holidays beside the federal ones.
     #[serde(skip)]
     pub holidays: &'static [Holiday],
-    /// Attempts to one number in any 24 hours.
-    pub attempts: Option<u32>,
+    /// Attempts to one number in so many hours, rolling.
+    pub attempts: Option<(u32, u8)>,
     /// Which calls it binds.
     pub binds: Binds,
     /// Where it stands.

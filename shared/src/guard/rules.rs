@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::windows::Windows;
 use super::zone::TimeZoneName;
@@ -52,12 +52,13 @@ impl Purpose {
 }
 
 /// At most `attempts` within any `within`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cap {
     /// How many; 0 forbids all.
     pub attempts: u32,
     /// In how long, rolling. Seconds in JSON.
-    #[serde(serialize_with = "seconds")]
+    #[serde(serialize_with = "seconds", deserialize_with = "from_seconds")]
     pub within: Duration,
 }
 
@@ -122,6 +123,31 @@ pub struct History {
     pub transcript_awaited: bool,
 }
 
+fn from_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_secs)
+}
+
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(duration.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cap_is_written_in_seconds() {
+        let cap: Cap = serde_json::from_str(r#"{"attempts":2,"within":3600}"#).unwrap();
+        assert_eq!(cap, Cap { attempts: 2, within: Duration::from_hours(1) });
+        assert_eq!(serde_json::to_string(&cap).unwrap(), r#"{"attempts":2,"within":3600}"#);
+    }
+
+    #[test]
+    fn a_purpose_is_one_of_three_words() {
+        for word in ["marketing", "informational", "emergency"] {
+            assert_eq!(Purpose::parse(word).unwrap().as_str(), word);
+        }
+        assert_eq!(Purpose::parse(" Marketing "), Ok(Purpose::Marketing));
+        assert_eq!(Purpose::parse("sales").unwrap_err().to_string(), "is none of marketing, informational, emergency");
+    }
 }

@@ -17,8 +17,6 @@ pub const LONGEST_ALLOWANCE: SignedDuration = SignedDuration::from_hours(24);
 /// How far ahead a lawful moment is sought.
 pub const SEARCH: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-const A_DAY: Duration = Duration::from_hours(24);
-
 /// What one limit says about a moment.
 pub enum Limit {
     /// It does not stand in the way until then.
@@ -75,11 +73,11 @@ impl<'a> Question<'a> {
 
     /// Until when a call that is allowed at `at` stays so.
     pub fn closes(&self, at: Timestamp) -> Timestamp {
-        let furthest = plus(at, self.need.saturating_add(LONGEST_ALLOWANCE));
+        let furthest = plus(at, self.need.saturating_add(LONGEST_ALLOWANCE).min(SEARCH));
         let mut closes = at;
         while closes < furthest {
             let look = self.look(closes);
-            if look.shut.is_some() {
+            if look.shut.is_some() || look.closes <= closes {
                 break;
             }
             closes = look.closes;
@@ -92,15 +90,18 @@ impl<'a> Question<'a> {
         let last = plus(from, SEARCH);
         let mut at = from;
         while at < last {
-            if let Some(until) = self.look(at).shut {
-                at = until;
-                continue;
+            let next = match self.look(at).shut {
+                Some(until) => until,
+                None => match self.closes(at) {
+                    closes if plus(at, self.need) <= closes => return Some((at, closes)),
+                    closes => closes,
+                },
+            };
+            // Every step leads ahead; a limit that says otherwise must not hold the caller up for ever.
+            if next <= at {
+                break;
             }
-            let closes = self.closes(at);
-            if plus(at, self.need) <= closes {
-                return Some((at, closes));
-            }
-            at = closes;
+            at = next;
         }
         None
     }
@@ -150,8 +151,10 @@ impl<'a> Question<'a> {
             return;
         }
         for law in &self.laws {
-            if let Some(attempts) = law.attempts {
-                self.cap_at(Cap { attempts, within: A_DAY }, at, ("attempts_24h", law.statute), tell);
+            if let Some((attempts, hours)) = law.attempts {
+                let word = if hours == 24 { "attempts_24h" } else { "attempts_8h" };
+                let within = Duration::from_hours(u64::from(hours));
+                self.cap_at(Cap { attempts, within }, at, (word, law.statute), tell);
             }
         }
     }

@@ -58,20 +58,39 @@ pub const STATES: &[Rule] = &[
             "codes.findlaw.com; announcing devices, any call",
         )
     },
-    Rule { from: Some(date(2023, 10, 1)), ..row("CT", "Conn. Gen. Stat. 42-288a(c)", (9, 20)) },
     Rule {
-        attempts: Some(3),
+        from: Some(date(2023, 10, 1)),
+        read_at: "tcpaworld.com, June 2023",
+        ..row("CT", "Conn. Gen. Stat. 42-288a", (9, 20))
+    },
+    Rule {
+        attempts: Some((3, 24)),
         from: Some(date(2021, 7, 1)),
         ..read_in_full(row("FL", "Fla. Stat. 501.616(6)", (8, 20)), "flsenate.gov, SB 1120 (2021); lawserver.com")
+    },
+    Rule {
+        read_at: "ilga.gov, Public Act 91-0182, beginning of the section; announcing devices",
+        ..row("IL", "815 ILCS 305/15", (9, 21))
     },
     row("KY", "KRS 367.46955", (10, 21)),
     closed_on(weekend(row("LA", "La. PSC General Order R-29617 (V)(A)", (8, 20)), Some((8, 20)), None), LOUISIANA),
     read_in_full(row("MA", "201 CMR 12.02(2); M.G.L. c. 159C s. 3", (8, 20)), "regulations.justia.com, September 2024"),
     Rule {
-        attempts: Some(3),
+        attempts: Some((3, 24)),
         from: Some(date(2024, 1, 1)),
         read_at: "wmar2news.com; lexace.ai, beginning of the section",
         ..row("MD", "Md. Code, Com. Law 14-4502", (8, 20))
+    },
+    Rule {
+        attempts: Some((1, 8)),
+        ..weekend(
+            read_in_full(
+                row("ME", "Me. Rev. Stat. tit. 10 s. 1498(3)", (9, 17)),
+                "legislature.maine.gov, LD 392 (2003), which shows the section; announcing devices",
+            ),
+            None,
+            None,
+        )
     },
     row("MI", "Mich. Comp. Laws 445.111a", (9, 21)),
     row("MN", "Minn. Stat. 325E.30", (9, 21)),
@@ -93,19 +112,27 @@ pub const STATES: &[Rule] = &[
     },
     read_in_full(row("NM", "N.M. Stat. 57-12-22(B)(5)", (9, 21)), "law.justia.com, code of 2006"),
     row("NV", "Nev. Rev. Stat. 599B; NRS 597.814(2)(a)", (9, 20)),
-    read_in_full(row("OK", "Okla. Stat. tit. 15 s. 755.1(C)(2)", (9, 21)), "self-law.org; announcing devices"),
     Rule {
-        attempts: Some(3),
+        binds: Binds::Calls,
+        ..read_in_full(
+            row("OK", "Okla. Stat. tit. 15 s. 755.1(C)(2)", (9, 21)),
+            "self-law.org; announcing devices, any call",
+        )
+    },
+    Rule {
+        attempts: Some((3, 24)),
         from: Some(date(2022, 11, 1)),
         read_at: "blog.clickpointsoftware.com; lewisrice.com; ropesdataphiles.com",
         ..row("OK", "Okla. Stat. tit. 15 s. 775C.4", (8, 20))
     },
     read_in_full(row("PA", "73 P.S. 2245(a)(1)", (8, 21)), "govt.westlaw.com"),
+    // Of its legal holidays "every Saturday after noon" is one (44 P.S. 11, as blr.com lists it).
     closed_on(
         Rule {
+            saturday: Some((8, 12)),
             from: Some(date(2019, 12, 3)),
-            read_at: "jenkinslaw.org; mslawgroup.com",
-            ..row("PA", "73 P.S. 2245(a)(10)", (8, 21))
+            read_at: "jenkinslaw.org; mslawgroup.com; blr.com; dropcowboy.com",
+            ..row("PA", "73 P.S. 2245(a)(10); 44 P.S. 11", (8, 21))
         },
         PENNSYLVANIA,
     ),

@@ -170,3 +170,61 @@ impl From<Window> for Ends {
         Self { from: window.from, to: window.to }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn minute(text: &str) -> Minute {
+        Minute::parse(text).unwrap()
+    }
+
+    #[test]
+    fn windows_are_read_and_written_by_weekday() {
+        let text = r#"{"monday":[{"from":"09:00","to":"12:30"},{"from":"13:00","to":"24:00"}],"sunday":[]}"#;
+        let windows: Windows = serde_json::from_str(text).unwrap();
+        assert_eq!(windows.monday.len(), 2);
+        let written = serde_json::to_value(&windows).unwrap();
+        assert_eq!(written["monday"][0]["to"], "12:30");
+        assert_eq!(serde_json::from_value::<Windows>(written).unwrap(), windows);
+    }
+
+    #[test]
+    fn what_is_no_window_is_refused_with_a_word() {
+        for (text, word) in [
+            (r#"{"monday":[{"from":"9","to":"17:00"}]}"#, "no time of day"),
+            (r#"{"monday":[{"from":"09:60","to":"17:00"}]}"#, "no time of day"),
+            (r#"{"monday":[{"from":"09:00","to":"24:01"}]}"#, "no time of day"),
+            (r#"{"monday":[{"from":"+9:00","to":"17:00"}]}"#, "no time of day"),
+            (r#"{"monday":[{"from":"09:00","to":"09:00"}]}"#, "begins when it ends"),
+            (r#"{"monday":[{"from":"24:00","to":"00:00"}]}"#, "begins when it ends"),
+            (r#"{"mon":[]}"#, "unknown field"),
+            (r#"{"monday":[{"from":"09:00","to":"17:00","zone":"UTC"}]}"#, "unknown field"),
+        ] {
+            let error = serde_json::from_str::<Windows>(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_window_across_midnight_belongs_to_the_day_on_which_it_begins() {
+        let friday = vec![Window::new(minute("22:00"), minute("02:00")).unwrap()];
+        let windows = Windows { friday, ..Windows::default() };
+        let spans = |day| windows.spans(date(2026, 7, day)).collect::<Vec<_>>();
+        assert_eq!(spans(16), []);
+        assert_eq!(spans(17), [(22 * 3600, DAY)]);
+        assert_eq!(spans(18), [(0, 2 * 3600)]);
+        assert_eq!(spans(19), []);
+    }
+
+    #[test]
+    fn a_window_until_midnight_does_not_reach_into_the_next_day() {
+        for end in ["24:00", "00:00"] {
+            let windows = Windows::daily(&[Window::new(minute("22:00"), minute(end)).unwrap()]);
+            let spans = windows.spans(date(2026, 7, 17)).filter(|(from, to)| from < to).collect::<Vec<_>>();
+            assert_eq!(spans, [(22 * 3600, DAY)], "{end}");
+        }
+    }
+}

@@ -124,13 +124,12 @@ const PREFIXES: &[(u16, u16, &[&str])] = &[
 
 /// States of a ZIP code of five or nine digits; none if it is none, or unassigned, or military.
 pub(super) fn states(code: &str) -> Vec<StateCode> {
-    let code = code.trim();
-    let digits: String = code.chars().filter(|&c| c != '-').collect();
-    let written = matches!((code.len(), code.find('-')), (5 | 9, None) | (10, Some(5)));
-    if !written || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+    let (five, four) = code.trim().split_once('-').map_or((code.trim(), None), |(five, four)| (five, Some(four)));
+    let written = matches!((five.len(), four.map(str::len)), (5, None | Some(4)) | (9, None));
+    if !written || !five.bytes().chain(four.unwrap_or_default().bytes()).all(|digit| digit.is_ascii_digit()) {
         return Vec::new();
     }
-    let prefix: u16 = digits[..3].parse().unwrap_or_default();
+    let prefix: u16 = five[..3].parse().unwrap_or_default();
     let row = PREFIXES.iter().find(|(first, last, _)| (*first..=*last).contains(&prefix));
     row.map_or_else(Vec::new, |(_, _, states)| states.iter().filter_map(|state| StateCode::known(state)).collect())
 }

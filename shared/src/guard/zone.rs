@@ -98,3 +98,28 @@ impl From<TimeZoneName> for String {
         zone.name
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_say_when_clocks_change_are_zones() {
+        for name in ["America/Chicago", " America/Chicago ", "america/chicago", "US/Eastern", "UTC"] {
+            assert!(TimeZoneName::parse(name).is_ok(), "{name}");
+        }
+        assert_eq!(TimeZoneName::parse("america/chicago").unwrap().as_str(), "America/Chicago");
+        for name in ["", "PST", "EST", "EST5EDT", "Chicago", "-05:00", "America/Springfield", "America/../etc"] {
+            assert_eq!(TimeZoneName::parse(name), Err(NotAZone), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_wait_across_a_change_of_clocks_stops_there() {
+        let zone = TimeZoneName::parse("America/New_York").unwrap();
+        let midnight: Timestamp = "2026-03-08T00:00:00-05:00".parse().unwrap();
+        let change = "2026-03-08T03:00:00-04:00".parse().unwrap();
+        assert_eq!(zone.reaches(midnight, zone.local(midnight), 8 * 3600), change);
+        assert_eq!(zone.reaches(change, zone.local(change), 8 * 3600), "2026-03-08T08:00:00-04:00".parse().unwrap());
+    }
+}

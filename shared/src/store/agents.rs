@@ -39,6 +39,8 @@ pub struct Agent {
     pub ring_timeout_secs: Option<u32>,
     /// Seconds after which a call is ended.
     pub max_duration_secs: u32,
+    /// Calls that it holds at once; the workspace's limit when not set.
+    pub max_concurrent: Option<u32>,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -47,7 +49,7 @@ pub struct Agent {
 
 const COLUMNS: &str =
     "name, elevenlabs_agent_id, number, caller_ids, amd, ring_timeout_secs, max_duration_secs, created_at,
-    updated_at, connect, elevenlabs_phone_number_id";
+    updated_at, connect, elevenlabs_phone_number_id, max_concurrent";
 
 fn agent(row: &Row) -> Agent {
     Agent {
@@ -60,6 +62,7 @@ fn agent(row: &Row) -> Agent {
         amd: if row.get::<_, &str>(4) == "hang_up" { Amd::HangUp } else { Amd::Off },
         ring_timeout_secs: row.get::<_, Option<i32>>(5).and_then(|seconds| seconds.try_into().ok()),
         max_duration_secs: row.get::<_, i32>(6).try_into().unwrap_or(0),
+        max_concurrent: row.get::<_, Option<i32>>(11).and_then(|limit| limit.try_into().ok()),
         created_at: row.get(7),
         updated_at: row.get(8),
     }
@@ -108,13 +111,14 @@ impl Store {
             "on conflict (name) do update set elevenlabs_agent_id = excluded.elevenlabs_agent_id, number = excluded.number,
                 caller_ids = excluded.caller_ids, amd = excluded.amd, ring_timeout_secs = excluded.ring_timeout_secs,
                 max_duration_secs = excluded.max_duration_secs, updated_at = excluded.updated_at,
-                connect = excluded.connect, elevenlabs_phone_number_id = excluded.elevenlabs_phone_number_id"
+                connect = excluded.connect, elevenlabs_phone_number_id = excluded.elevenlabs_phone_number_id,
+                max_concurrent = excluded.max_concurrent"
         } else {
             "on conflict (name) do nothing"
         };
         // A row that an update touched has a xmax: that is how an insert and an update are told apart.
         let sql = format!(
-            "insert into agents ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
+            "insert into agents ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11)
              {on_conflict} returning {COLUMNS}, xmax = 0"
         );
         let amd = if new.amd == Amd::HangUp { "hang_up" } else { "off" };
@@ -135,12 +139,13 @@ impl Store {
                     (&new.updated_at, Type::TIMESTAMPTZ),
                     (&new.connect.as_str(), Type::TEXT),
                     (&new.elevenlabs_phone_number_id, Type::TEXT),
+                    (&new.max_concurrent.and_then(|limit| i32::try_from(limit).ok()), Type::INT4),
                 ],
             )
             .await;
         match stored {
             Ok(None) => Ok(Stored::NameTaken),
-            Ok(Some(row)) if row.get(11) => Ok(Stored::Created(Box::new(agent(&row)))),
+            Ok(Some(row)) if row.get(12) => Ok(Stored::Created(Box::new(agent(&row)))),
             Ok(Some(row)) => Ok(Stored::Replaced(Box::new(agent(&row)))),
             Err(StoreError::Refused(why)) if why.contains("agents_number_key") => Ok(Stored::NumberTaken),
             Err(error) => Err(error),

@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio_postgres::types::{Json, Type};
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::agents::Amd;
 use super::calls::learn;
+use super::fence::{self, Passage};
+use super::situation::{About, Situation, because, histories, keep_evidence};
 use super::{Store, StoreError, commit, trunk};
+use crate::call::callee::Callee;
 use crate::call::{Connect, Event, Fact, OwnEnd, State};
-use crate::guard;
+use crate::campaign::Settings;
+use crate::dialling::Dialling;
+use crate::guard::Decision;
 use crate::retry::Failure;
 
 /// A wait that is no longer than this is the message's; a longer one is the row's, and the trigger sends a new message.
@@ -56,6 +61,17 @@ pub struct Order {
     pub ring_timeout_secs: u32,
     /// Seconds after which the call is ended.
     pub max_duration_secs: u32,
+    /// Its slot in the carrier's timetable: not to be asked for before.
+    pub slot_at: Timestamp,
+}
+
+impl Order {
+    /// Waits for the slot, [`fence::EARLY`] at most, and answers the time then.
+    pub async fn slot(&self, now: Timestamp) -> Timestamp {
+        let wait = Duration::try_from(self.slot_at.duration_since(now)).unwrap_or_default().min(fence::EARLY);
+        tokio::time::sleep(wait).await;
+        now.checked_add(wait).unwrap_or(now)
+    }
 }
 
 /// The answer to a claim.
@@ -116,8 +132,14 @@ impl Store {
     ///
     /// # Errors
     /// When there is no such attempt, or the database does not answer.
-    pub async fn claim(&self, call_id: Uuid, connect: Connect, now: Timestamp) -> Result<Claim, StoreError> {
-        match self.try_claim(call_id, connect, now).await {
+    pub async fn claim(
+        &self,
+        call_id: Uuid,
+        connect: Connect,
+        dialling: &Dialling,
+        now: Timestamp,
+    ) -> Result<Claim, StoreError> {
+        match self.try_claim(call_id, connect, dialling, now).await {
             Err(StoreError::Busy) => {
                 // The index refused the second live attempt, and with it the transaction: the row waits.
                 let until = later(now, BUSY_FOR_SECS);
@@ -128,7 +150,13 @@ impl Store {
         }
     }
 
-    async fn try_claim(&self, call_id: Uuid, connect: Connect, now: Timestamp) -> Result<Claim, StoreError> {
+    async fn try_claim(
+        &self,
+        call_id: Uuid,
+        connect: Connect,
+        dialling: &Dialling,
+        now: Timestamp,
+    ) -> Result<Claim, StoreError> {
         let mut session = self.session().await?;
         let tx = session.begin().await?;
         // The number's row is locked before the call's: the same order as every opt-out.
@@ -142,7 +170,7 @@ impl Store {
             return Ok(Claim::Elsewhere);
         }
         let claim = match row.get::<_, &str>("state") {
-            "intent" => guarded(&tx, call_id, &row, now).await?,
+            "intent" => intent(&tx, call_id, &row, dialling, now).await?,
             "placing" => abandoned_claim(&tx, call_id, &row, now).await?,
             "unknown" => Claim::Done(State::Unknown),
             "ended" => Claim::Done(State::Ended),
@@ -159,7 +187,8 @@ impl Store {
         Ok(())
     }
 
-    /// Writes down what whoever dials answered. With [`Fact::AskAgain`], `due_at` is when to ask again.
+    /// Writes down what whoever dials answered. With [`Fact::AskAgain`], `due_at` is when to ask again. Says whether its owner
+    /// took the call back meanwhile.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -169,7 +198,7 @@ impl Store {
         fact: Fact,
         due_at: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut session = self.session().await?;
         let tx = session.begin().await?;
         let mut news = Vec::new();
@@ -184,78 +213,99 @@ impl Store {
                 [(&call_id as _, Type::UUID), (&due_at as _, Type::TIMESTAMPTZ), (&now as _, Type::TIMESTAMPTZ)];
             tx.execute_typed(sql, &types).await?;
         }
-        commit(tx).await
-    }
-}
-
-/// What is looked at before the guard: the attempt's own times, and what no call may pass over.
-#[derive(Debug, Clone, Copy)]
-struct Situation {
-    suppressed: bool,
-    hold_until: Option<Timestamp>,
-    expires_at: Timestamp,
-    due_at: Timestamp,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Decision {
-    Allow,
-    Defer { until: Timestamp, because: &'static str },
-    Expire,
-    Block { because: &'static str },
-}
-
-fn decide(situation: &Situation, now: Timestamp) -> Decision {
-    if situation.suppressed {
-        return Decision::Block { because: "suppressed" };
-    }
-    if now >= situation.expires_at {
-        return Decision::Expire;
-    }
-    if now < situation.due_at {
-        return Decision::Defer { until: situation.due_at, because: "not_due" };
-    }
-    match situation.hold_until {
-        Some(until) if now < until => Decision::Defer { until, because: "on_hold" },
-        _ => Decision::Allow,
+        let sql = "select cancel_at is not null or hang_up_at is not null from calls where id = $1";
+        let taken_back = tx.query_typed_one(sql, &[(&call_id, Type::UUID)]).await?.get(0);
+        commit(tx).await?;
+        Ok(taken_back)
     }
 }
 
 const CLAIMABLE: &str = "
-select c.state, c.asks, c.claimed_at, c.due_at, c.expires_at, c.to_number, c.from_number, c.campaign_id,
+select c.state, c.asks, c.claimed_at, c.due_at, c.expires_at, c.to_number, c.from_number, c.campaign_id, c.agent,
     c.ring_timeout_secs, c.max_duration_secs, c.connect, c.variables, c.elevenlabs_agent_id, c.elevenlabs_phone_number_id,
-    a.number as agent_number, a.amd,
-    n.suppressed_at is not null as suppressed, n.hold_until
-from calls c join agents a on a.name = c.agent join numbers n on n.number = c.to_number
+    c.contact_id, c.callee, c.slot_at, c.cancel_at is not null as taken_back,
+    a.number as agent_number, a.amd, a.max_concurrent as agent_limit,
+    m.state as campaign_state, m.settings, m.starts_at, m.ends_at, m.max_concurrent as campaign_limit,
+    exists (select 1 from stops s where s.lifted_at is null and (s.scope = 'all'
+        or (s.scope = 'campaign' and s.value = c.campaign_id) or (s.scope = 'agent' and s.value = c.agent)
+        or (s.scope = 'from' and s.value = c.from_number))) as stopped
+from calls c join agents a on a.name = c.agent
+left join contacts k on k.id = c.contact_id left join campaigns m on m.id = k.campaign_id
 where c.id = $1";
 
-async fn guarded(tx: &Transaction<'_>, call_id: Uuid, row: &Row, now: Timestamp) -> Result<Claim, StoreError> {
-    let situation = Situation {
-        suppressed: row.get("suppressed"),
-        hold_until: row.get("hold_until"),
-        expires_at: row.get("expires_at"),
-        due_at: row.get("due_at"),
-    };
-    let decision = decide(&situation, now);
-    keep_evidence(tx, call_id, &situation, decision, now).await?;
-    match decision {
-        Decision::Allow => {
-            let ask = u32::try_from(row.get::<_, i32>("asks")).unwrap_or(0) + 1;
-            let claimed = Fact::Claimed { ask, connect: Connect::parse(row.get("connect")) };
-            learn(tx, call_id, &[Event::new(claimed, now).into()], now).await?;
-            let sql = "update calls set claimed_at = $2 where id = $1";
-            tx.execute_typed(sql, &[(&call_id, Type::UUID), (&now, Type::TIMESTAMPTZ)]).await?;
-            Ok(Claim::Fresh(Box::new(order(call_id, ask, row))))
-        }
-        Decision::Defer { until, because } => {
-            let sql = "update calls set due_at = $2, updated_at = $3 where id = $1 and due_at < $2";
-            let times = [(&call_id as _, Type::UUID), (&until as _, Type::TIMESTAMPTZ), (&now as _, Type::TIMESTAMPTZ)];
-            tx.execute_typed(sql, &times).await?;
-            Ok(Claim::Wait { until, because })
-        }
-        Decision::Expire => end(tx, call_id, OwnEnd::Expired, "its time passed before it could be placed", now).await,
-        Decision::Block { because } => end(tx, call_id, OwnEnd::Blocked, because, now).await,
+/// An attempt that nobody was asked for yet: its owner's word first, then the guard's, then room and a slot.
+async fn intent(
+    tx: &Transaction<'_>,
+    call_id: Uuid,
+    row: &Row,
+    dialling: &Dialling,
+    now: Timestamp,
+) -> Result<Claim, StoreError> {
+    match fence::owner(row, now) {
+        Passage::Open => {}
+        Passage::Closed { until, because } => return wait_until(tx, call_id, until, because, now).await,
+        Passage::Over { end: how, reason } => return end(tx, call_id, how, reason, now).await,
     }
+    let situation = situation(tx, call_id, row, dialling, now).await?;
+    let decision = situation.decide(dialling, now);
+    let about = About { call: Some(call_id), contact: row.get("contact_id") };
+    let lawful_until = match &decision {
+        Decision::Allow { until } => *until,
+        Decision::Defer { until, .. } => {
+            keep_evidence(tx, about, &situation, &decision, dialling, now).await?;
+            return wait_until(tx, call_id, *until, because(&decision).unwrap_or("guard"), now).await;
+        }
+        Decision::Block { .. } => {
+            keep_evidence(tx, about, &situation, &decision, dialling, now).await?;
+            return end(tx, call_id, OwnEnd::Blocked, because(&decision).unwrap_or("guard"), now).await;
+        }
+    };
+    let slot_at = match fence::room_and_slot(tx, call_id, row, dialling, now).await? {
+        Ok(slot_at) => slot_at,
+        // The row's time moves, but no evidence is kept: nothing about the person was decided.
+        Err((until, because)) => return wait_until(tx, call_id, until, because, now).await,
+    };
+    keep_evidence(tx, about, &situation, &decision, dialling, now).await?;
+    let ask = u32::try_from(row.get::<_, i32>("asks")).unwrap_or(0) + 1;
+    let claimed = Fact::Claimed { ask, connect: Connect::parse(row.get("connect")) };
+    learn(tx, call_id, &[Event::new(claimed, now).into()], now).await?;
+    let sql = "update calls set claimed_at = $2, slot_at = $3, lawful_until = $4 where id = $1";
+    let times = [
+        (&call_id as _, Type::UUID),
+        (&now as _, Type::TIMESTAMPTZ),
+        (&slot_at as _, Type::TIMESTAMPTZ),
+        (&lawful_until as _, Type::TIMESTAMPTZ),
+    ];
+    tx.execute_typed(sql, &times).await?;
+    Ok(Claim::Fresh(Box::new(order(call_id, ask, slot_at, row))))
+}
+
+async fn situation(
+    tx: &Transaction<'_>,
+    call_id: Uuid,
+    row: &Row,
+    dialling: &Dialling,
+    now: Timestamp,
+) -> Result<Situation, StoreError> {
+    let number: String = row.get("to_number");
+    let Json(callee): Json<Callee> = row.get("callee");
+    let settings = row.get::<_, Option<Json<Settings>>>("settings").map(|Json(settings)| settings);
+    let ring = u32::try_from(row.get::<_, i32>("ring_timeout_secs")).unwrap_or(0);
+    let history = histories(tx, std::slice::from_ref(&number), Some(call_id), now).await?.remove(&number);
+    Ok(Situation::of(&number, &callee, settings.as_ref(), ring, history.unwrap_or_default(), dialling))
+}
+
+async fn wait_until(
+    tx: &Transaction<'_>,
+    call_id: Uuid,
+    until: Timestamp,
+    because: &'static str,
+    now: Timestamp,
+) -> Result<Claim, StoreError> {
+    let sql = "update calls set due_at = $2, updated_at = $3 where id = $1 and due_at < $2";
+    let times = [(&call_id as _, Type::UUID), (&until as _, Type::TIMESTAMPTZ), (&now as _, Type::TIMESTAMPTZ)];
+    tx.execute_typed(sql, &times).await?;
+    Ok(Claim::Wait { until, because })
 }
 
 async fn end(tx: &Transaction<'_>, call_id: Uuid, end: OwnEnd, why: &str, now: Timestamp) -> Result<Claim, StoreError> {
@@ -282,42 +332,7 @@ async fn abandoned_claim(tx: &Transaction<'_>, call_id: Uuid, row: &Row, now: Ti
     Ok(Claim::Done(State::Unknown))
 }
 
-async fn keep_evidence(
-    tx: &Transaction<'_>,
-    call_id: Uuid,
-    situation: &Situation,
-    decision: Decision,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let (word, because) = match decision {
-        Decision::Allow => ("allow", None),
-        Decision::Defer { because, .. } => ("defer", Some(because)),
-        Decision::Expire => ("expire", None),
-        Decision::Block { because } => ("block", Some(because)),
-    };
-    let inputs = json!({
-        "suppressed": situation.suppressed,
-        "hold_until": situation.hold_until,
-        "expires_at": situation.expires_at,
-        "due_at": situation.due_at,
-    });
-    tx.execute_typed(
-        "insert into guard_decisions (call_id, decided_at, decision, because, rules_version, inputs)
-         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
-        &[
-            (&call_id, Type::UUID),
-            (&now, Type::TIMESTAMPTZ),
-            (&word, Type::TEXT),
-            (&because, Type::TEXT),
-            (&guard::RULES_VERSION, Type::TEXT),
-            (&Json(&inputs), Type::JSONB),
-        ],
-    )
-    .await?;
-    Ok(())
-}
-
-fn order(call_id: Uuid, ask: u32, row: &Row) -> Order {
+fn order(call_id: Uuid, ask: u32, slot_at: Timestamp, row: &Row) -> Order {
     let seconds = |column: &str| u32::try_from(row.get::<_, i32>(column)).unwrap_or(0);
     Order {
         call_id,
@@ -332,10 +347,11 @@ fn order(call_id: Uuid, ask: u32, row: &Row) -> Order {
         amd: if row.get::<_, &str>("amd") == "hang_up" { Amd::HangUp } else { Amd::Off },
         ring_timeout_secs: seconds("ring_timeout_secs"),
         max_duration_secs: seconds("max_duration_secs"),
+        slot_at,
     }
 }
 
 /// `seconds` after `time`; at the end of all time, `time` itself.
-fn later(time: Timestamp, seconds: i64) -> Timestamp {
+pub(super) fn later(time: Timestamp, seconds: i64) -> Timestamp {
     time.checked_add(seconds.seconds()).unwrap_or(time)
 }

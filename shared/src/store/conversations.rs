@@ -1,5 +1,7 @@
 //! Conversations: a transcript comes home, is tied to its call, and completes it.
 
+mod tie;
+
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use tokio_postgres::Transaction;
@@ -8,10 +10,14 @@ use uuid::Uuid;
 
 use super::calls::learn;
 use super::deliveries::{self, Delivery};
+use super::suppressions::{self, OptOut};
 use super::{Store, StoreError, commit, trunk};
+use crate::call::fold::Folded;
 use crate::call::{Event, Fact, InitiationFailure};
 use crate::elevenlabs::conversation::{Conversation, Status};
 use crate::elevenlabs::outbound;
+use crate::opt_out::{self, Heard, Rules};
+use tie::{Found, Hints, tie};
 
 /// How long a recording is given to be pushed.
 const AUDIO_GRACE_MINUTES: i64 = 10;
@@ -29,16 +35,29 @@ pub struct Arrival<'a> {
     pub delivery: Delivery<'a>,
     /// `webhook` or `api`.
     pub source: &'static str,
+    /// What is taken for a wish not to be called any more.
+    pub opt_out: &'a Rules,
 }
 
 /// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// The call that it belongs to; `None` for a conversation that nobody placed.
     pub call_id: Option<Uuid>,
     /// Whether the row changed: not when this copy, or a fuller one, was here already.
     pub changed: bool,
+    /// What was heard in it of a wish not to be called any more, of the call's number.
+    pub opt_out: Option<OptOut>,
 }
+
+/// Whether the transcript of the last call of number `n.number` that a person answered with the agent on the line is still
+/// awaited: a wish not to be called may be in it. Read it in the claim's statement, under the number's lock.
+pub const TRANSCRIPT_AWAITED: &str = "coalesce((
+    select last.transcript = 'expected' from calls last
+    where last.to_number = n.number and last.state in ('in_progress', 'ended')
+        and coalesce(last.outcome, 'answered') = 'answered' and last.agent_connected is not false
+        and (last.agent_connected or last.answered_at is not null)
+    order by last.created_at desc limit 1), false)";
 
 /// A call that a conversation can be tied to.
 pub(super) struct Tied {
@@ -49,6 +68,17 @@ pub(super) struct Tied {
 }
 
 impl Store {
+    /// Whether a call to this number waits for the transcript of the one before it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn transcript_awaited(&self, number: &str) -> Result<bool, StoreError> {
+        let sql = format!("select {TRANSCRIPT_AWAITED} from numbers n where n.number = $1");
+        let mut session = self.session().await?;
+        let row = session.client()?.query_typed_opt(&sql, &[(&number, Type::TEXT)]).await?;
+        Ok(row.is_some_and(|row| row.get(0)))
+    }
+
     /// Stores a conversation, ties it to its call, and lets the call learn that it is over: one transaction, the one
     /// writer for webhook, backfill and replay.
     ///
@@ -56,10 +86,15 @@ impl Store {
     /// When the database does not answer.
     pub async fn bring_home(&self, arrival: &Arrival<'_>, now: Timestamp) -> Result<Stored, StoreError> {
         let conversation = arrival.conversation;
+        let hints = Hints::of(arrival);
+        let last = conversation.status.is_final();
+        let heard = if last { opt_out::listen(conversation, arrival.opt_out) } else { None };
         let mut session = self.session().await?;
         let tx = session.begin().await?;
         lock(&tx, &conversation.conversation_id).await?;
-        let tied = tie(&tx, arrival, now).await?;
+        // The numbers come before the call's row, as in the claim: both ways round they would wait for each other.
+        let locked = if heard.is_some() { hints.lock_numbers(&tx).await? } else { Vec::new() };
+        let Found { tied, second_dial_of } = tie(&tx, arrival, &hints, now).await?;
         let id = tied.as_ref().map_or(conversation.conversation_id.as_str(), |tied| tied.stored_as.as_str());
         let changed = upsert(&tx, arrival, id, tied.as_ref(), now).await?;
         if changed {
@@ -67,16 +102,41 @@ impl Store {
                         and exists (select 1 from call_recordings where conversation_id = $1)";
             tx.execute_typed(here, &[(&id, Type::TEXT)]).await?;
         }
+        let mut said_in = second_dial_of.map(|call_id| (call_id, None));
         if let Some(tied) = &tied {
             adopt(&tx, tied, now).await?;
-            if conversation.status.is_final() {
-                complete(&tx, arrival, tied, now).await?;
+            if last {
+                said_in = Some((tied.call_id, complete(&tx, arrival, tied, now).await?.outcome));
             }
+        }
+        let mut opt_out = None;
+        if let (Some((call_id, outcome)), Some(heard)) = (said_in, heard)
+            && let Some(heard) = heard.weighed(outcome, conversation.voicemail)
+        {
+            opt_out = Some(suppress(&tx, call_id, id, &heard, &locked, now).await?);
         }
         deliveries::note(&tx, &arrival.delivery, if changed { "stored" } else { "superseded" }, now).await?;
         commit(tx).await?;
-        Ok(Stored { call_id: tied.map(|tied| tied.call_id), changed })
+        Ok(Stored { call_id: tied.map(|tied| tied.call_id), changed, opt_out })
     }
+}
+
+/// Suppresses the number of the call in which something was heard.
+async fn suppress(
+    tx: &Transaction<'_>,
+    call_id: Uuid,
+    conversation_id: &str,
+    heard: &Heard,
+    locked: &[String],
+    now: Timestamp,
+) -> Result<OptOut, StoreError> {
+    let sql = "select to_number from calls where id = $1";
+    let number: String = tx.query_typed_one(sql, &[(&call_id, Type::UUID)]).await?.get(0);
+    if !locked.contains(&number) {
+        // The call was told by something that was learnt since the numbers were locked.
+        return Err(StoreError::Down("a call changed while its transcript was stored".to_owned()));
+    }
+    suppressions::note(tx, call_id, &number, conversation_id, heard, now).await
 }
 
 /// Serialises the writers of one conversation: a transcript and a recording that arrive at once must see each other.
@@ -103,56 +163,6 @@ pub(super) async fn by_call_id(tx: &Transaction<'_>, call_id: &str) -> Result<Op
         call_id: row.get(0),
         campaign: row.get(1),
         stored_as: row.get::<_, Option<String>>(2).unwrap_or_else(|| call_id.to_owned()),
-    }))
-}
-
-/// Ties a conversation to its call, by the strongest evidence first: the id that personalize-call noted, our id among the
-/// SIP headers, our id among the variables, the carrier's id. An echoed id binds only when that call exists, has that
-/// agent and is still free.
-async fn tie(tx: &Transaction<'_>, arrival: &Arrival<'_>, now: Timestamp) -> Result<Option<Tied>, StoreError> {
-    let conversation = arrival.conversation;
-    if let Some(tied) = noted(tx, &conversation.conversation_id).await? {
-        return Ok(Some(tied));
-    }
-    let hints = conversation.call_hints();
-    if arrival.flat {
-        return by_call_id(tx, hints.call_id_variable.as_deref().unwrap_or(&conversation.conversation_id)).await;
-    }
-    // A call that the vendor dials has our id as its user id as well.
-    let ours = [hints.elevenwire_call, hints.call_id_variable, conversation.user_id.clone()];
-    let ours: Vec<Uuid> = ours.into_iter().flatten().filter_map(|id| Uuid::parse_str(&id).ok()).collect();
-    let carriers: Vec<String> = hints.carrier_ids.into_iter().chain(hints.system_call_sid).collect();
-    // SignalWire's X-CALL-ID carries our id, so a "carrier id" may be ours as well.
-    let echoed: Vec<Uuid> = carriers.iter().filter_map(|id| Uuid::parse_str(id).ok()).collect();
-    let sql = "with found as (
-            select id from calls
-            where conversation_id is null and elevenlabs_agent_id = $2 and (id = any ($3) or carrier_sid = any ($4))
-            order by array_position($3, id) nulls last, id limit 1 for update
-        )
-        update calls set conversation_id = $1, updated_at = $5 from found where calls.id = found.id
-        returning calls.id, calls.campaign_id";
-    let ids: Vec<Uuid> = ours.iter().copied().chain(echoed).collect();
-    let agent = conversation.agent_id.as_deref().unwrap_or_default();
-    let row = tx
-        .query_typed_opt(
-            sql,
-            &[
-                (&conversation.conversation_id, Type::TEXT),
-                (&agent, Type::TEXT),
-                (&ids, Type::UUID_ARRAY),
-                (&carriers, Type::TEXT_ARRAY),
-                (&now, Type::TIMESTAMPTZ),
-            ],
-        )
-        .await?;
-    if row.is_none() && conversation.status.is_final() {
-        let event = Event::new(meaning(conversation), ended_at(arrival, now));
-        trunk::second_dial(tx, &ours, agent, event, now).await?;
-    }
-    Ok(row.map(|row| Tied {
-        call_id: row.get(0),
-        campaign: row.get(1),
-        stored_as: conversation.conversation_id.clone(),
     }))
 }
 
@@ -249,10 +259,15 @@ async fn adopt(tx: &Transaction<'_>, tied: &Tied, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-async fn complete(tx: &Transaction<'_>, arrival: &Arrival<'_>, tied: &Tied, now: Timestamp) -> Result<(), StoreError> {
+async fn complete(
+    tx: &Transaction<'_>,
+    arrival: &Arrival<'_>,
+    tied: &Tied,
+    now: Timestamp,
+) -> Result<Folded, StoreError> {
     let mut news = trunk::heard_before(tx, tied.call_id).await?;
     news.push(Event::new(meaning(arrival.conversation), ended_at(arrival, now)).into());
-    learn(tx, tied.call_id, &news, now).await?;
+    let call = learn(tx, tied.call_id, &news, now).await?;
     let sql = "update calls set
             transcript = 'stored',
             recording = case
@@ -276,7 +291,7 @@ async fn complete(tx: &Transaction<'_>, arrival: &Arrival<'_>, tied: &Tied, now:
         ],
     )
     .await?;
-    Ok(())
+    Ok(call)
 }
 
 /// What a conversation says about its call. One that failed before a word was said is no conversation.

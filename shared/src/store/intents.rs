@@ -7,7 +7,9 @@ use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 use super::{Store, StoreError, commit};
+use crate::auth::Caps;
 use crate::call::Connect;
+use crate::call::callee::Callee;
 use crate::phone::PhoneNumber;
 
 /// An attempt to be written down.
@@ -43,6 +45,10 @@ pub struct NewCall {
     pub due_at: Timestamp,
     /// Not after.
     pub expires_at: Timestamp,
+    /// The contact of a campaign that it is for.
+    pub contact_id: Option<i64>,
+    /// Who is called, as the guard is told.
+    pub callee: Callee,
 }
 
 /// A version 7 UUID of the given time, so that ids sort by age. `draw` are random bits.
@@ -84,9 +90,21 @@ pub enum Recorded {
         /// That attempt.
         call_id: Uuid,
     },
+    /// The token has used up its day: which cap.
+    OverCap(&'static str),
 }
 
 impl Store {
+    /// What became of a wish with this key before, if there was one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn intent_of(&self, key: &IdempotencyKey) -> Result<Option<Recorded>, StoreError> {
+        let mut session = self.session().await?;
+        let tx = session.begin().await?;
+        seen_before(&tx, key).await
+    }
+
     /// Writes an intent down together with the answer to its idempotency key: both or neither.
     ///
     /// # Errors
@@ -95,6 +113,7 @@ impl Store {
         &self,
         call: &NewCall,
         key: &IdempotencyKey,
+        caps: &Caps,
         response: &Value,
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
@@ -110,6 +129,9 @@ impl Store {
         let live = "select id from calls where to_number = $1 and state <> 'ended' order by created_at desc limit 1";
         if let Some(row) = tx.query_typed_opt(live, &[(&call.to.as_str(), Type::TEXT)]).await? {
             return Ok(Recorded::NumberBusy { call_id: row.get(0) });
+        }
+        if let Some(cap) = over_cap(&tx, &call.requested_by, caps, now).await? {
+            return Ok(Recorded::OverCap(cap));
         }
         insert(&tx, call, now).await?;
         let remember = "insert into idempotency_keys (token, key, request_sha256, call_id, response, created_at)
@@ -149,13 +171,35 @@ async fn seen_before(tx: &Transaction<'_>, key: &IdempotencyKey) -> Result<Optio
     }))
 }
 
-async fn insert(tx: &Transaction<'_>, call: &NewCall, now: Timestamp) -> Result<(), StoreError> {
+/// Which cap of its day a token has used up. The lock makes two requests at once see each other.
+async fn over_cap(
+    tx: &Transaction<'_>,
+    token: &str,
+    caps: &Caps,
+    now: Timestamp,
+) -> Result<Option<&'static str>, StoreError> {
+    if caps.calls_a_day.is_none() && caps.spend_a_day.is_none() {
+        return Ok(None);
+    }
+    let lock = "select pg_advisory_xact_lock(hashtextextended('day/' || $1, 0))";
+    tx.query_typed_one(lock, &[(&token, Type::TEXT)]).await?;
+    let sql = "select count(*), coalesce(sum(v.cost_fiat), 0)::float8 from calls c
+               left join conversations v on v.conversation_id = c.conversation_id
+               where c.requested_by = $1 and c.created_at >= date_trunc('day', $2::timestamptz, 'UTC')";
+    let row = tx.query_typed_one(sql, &[(&token, Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await?;
+    if caps.calls_a_day.is_some_and(|most| row.get::<_, i64>(0) >= i64::from(most)) {
+        return Ok(Some("calls"));
+    }
+    Ok(caps.spend_a_day.filter(|most| row.get::<_, f64>(1) >= *most).map(|_| "spend"))
+}
+
+pub(super) async fn insert(tx: &Transaction<'_>, call: &NewCall, now: Timestamp) -> Result<(), StoreError> {
     let seconds = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     tx.execute_typed(
         "insert into calls (id, to_number, from_number, agent, elevenlabs_agent_id, campaign_id, variables, metadata,
              requested_by, ring_timeout_secs, max_duration_secs, due_at, expires_at, state, outcome_final, asks,
-             double_dial, created_at, updated_at, connect, elevenlabs_phone_number_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'intent', false, 0, false, $14, $14, $15, $16)",
+             double_dial, created_at, updated_at, connect, elevenlabs_phone_number_id, contact_id, callee)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'intent', false, 0, false, $14, $14, $15, $16, $17, $18)",
         &[
             (&call.id, Type::UUID),
             (&call.to.as_str(), Type::TEXT),
@@ -173,6 +217,8 @@ async fn insert(tx: &Transaction<'_>, call: &NewCall, now: Timestamp) -> Result<
             (&now, Type::TIMESTAMPTZ),
             (&call.connect.as_str(), Type::TEXT),
             (&call.elevenlabs_phone_number_id, Type::TEXT),
+            (&call.contact_id, Type::INT8),
+            (&Json(&call.callee), Type::JSONB),
         ],
     )
     .await?;

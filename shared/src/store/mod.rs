@@ -3,16 +3,24 @@
 
 pub mod agents;
 pub mod calls;
+pub mod campaigns;
 pub mod claims;
+pub mod contacts;
 pub mod conversations;
 pub mod deliveries;
+mod fence;
 pub mod imports;
 pub mod intents;
 pub mod migrations;
+pub mod pace;
 pub mod recordings;
 pub mod reports;
 pub mod settle;
+pub mod situation;
+pub mod stops;
+pub mod suppressions;
 pub mod trunk;
+pub mod turns;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -116,20 +116,21 @@ async fn set_aside(
 }
 
 /// Whether a finished conversation is a second one under the id of a call that the vendor dialled: somebody was rung twice.
-/// The call learns of it, and the conversation stays one that belongs to no call.
+/// The call learns of it, and the conversation stays one that belongs to no call. Answers
+/// that call.
 pub(super) async fn second_dial(
     tx: &Transaction<'_>,
     ids: &[Uuid],
     agent_id: &str,
     event: Event,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<Uuid>, StoreError> {
     let sql = "select id from calls where id = any ($1) and connect = 'trunk' and elevenlabs_agent_id = $2
                and conversation_id is not null limit 1";
     let typed = [(&ids as _, Type::UUID_ARRAY), (&agent_id as _, Type::TEXT)];
-    let Some(row) = tx.query_typed_opt(sql, &typed).await? else { return Ok(()) };
+    let Some(row) = tx.query_typed_opt(sql, &typed).await? else { return Ok(None) };
     let call_id: Uuid = row.get(0);
     tracing::error!(call.id = %call_id, alarm = "double_dial", "the agents' vendor has two conversations of one call");
     learn(tx, call_id, &[event.into()], now).await?;
-    Ok(())
+    Ok(Some(call_id))
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use super::{conversation::Conversation, initiation, webhook};
+use super::{conversation::Conversation, initiation, tool, webhook};
 use crate::{
     book::{ConversationEntry, RecordingEntry},
     clock,
@@ -165,7 +165,11 @@ pub(super) fn begin(world: &Arc<World>, mut conversation: Conversation, fate: Fa
         secs: conversation.plan.secs,
         callee_leaves: conversation.plan.callee_leaves,
     };
+    let wants_no_more = (fate == Fate::OptOut).then(|| conversation.clone());
     keep(world, conversation, &variables);
+    if let Some(conversation) = wants_no_more {
+        tool::use_later(world, &conversation);
+    }
     accepted
 }
 

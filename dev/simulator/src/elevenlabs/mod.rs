@@ -9,6 +9,7 @@ pub mod list;
 pub mod otel;
 pub mod outbound;
 pub mod payload;
+pub mod tool;
 pub mod webhook;
 
 use std::{convert::Infallible, sync::Arc};

@@ -33,6 +33,23 @@ pub const STOP: &[&str] = &[
     "Please take me off your list and don't call me again.",
     "Stop calling me. Remove my number, please.",
     "I don't want any more calls from you. Do not call this number again.",
+    "Look, I've asked before. Take this number off your calling list.",
+    "I'd like to opt out of these calls.",
+    "Please stop. I do not wish to be contacted anymore.",
+    "Never call me again, okay?",
+    "Put me on your do not call list, please.",
+    "How did you get this number? Delete it, and don't ever call here again.",
+    "Um, no. Just... please stop calling this house.",
+    "I told you people not to call me. Lose my number.",
+    "No me llame m\u{e1}s, por favor. Quite mi n\u{fa}mero de su lista.",
+];
+/// The same, when the agent asks whether it understood.
+pub const STOP_CONFIRMED: &[&str] = &[
+    "Yes. No more calls, please.",
+    "Yes, that's what I mean.",
+    "Exactly. Don't call again.",
+    "Right. Take me off the list.",
+    "S\u{ed}, no quiero m\u{e1}s llamadas.",
 ];
 /// Names for documents and parcels.
 pub const STREETS: &[&str] = &["Maple", "Harbor", "Juniper", "Canal", "Orchard", "Mill"];

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Cast, Plan, REMOTE, Role, Stage,
-    lines::{BYE, DAYS, GO_ON, HELLO, HOURS, NO, STOP, STREETS, THANKS, WHAT, YES},
+    lines::{BYE, DAYS, GO_ON, HELLO, HOURS, NO, STOP, STOP_CONFIRMED, STREETS, THANKS, WHAT, YES},
 };
 use crate::{dice::Dice, line::fate::Fate};
 
@@ -164,7 +164,8 @@ fn opt_out(cast: &Cast<'_>, dice: &mut Dice) -> Plan {
     let stop = any(s.dice, STOP);
     s.say(Role::User, stop);
     s.say(Role::Agent, "I understand. I will note that you do not want any more calls from us. Is that what you mean?");
-    s.say(Role::User, "Yes. No more calls, please.");
+    let confirmed = any(s.dice, STOP_CONFIRMED);
+    s.say(Role::User, confirmed);
     s.say(Role::Agent, "It is noted. I'm sorry for the disturbance. Goodbye.");
     s.end_call("The callee asked not to be called again.");
     Plan {

@@ -119,9 +119,9 @@ async fn a_claim_whose_asker_died_is_unknown_and_not_asked_again() {
     let world = World::start().await;
     let call_id = world.call("+14155550101").await;
     let store = world.database.store();
-    let claimed = store.claim(call_id, Connect::Sip, world.clock.now()).await.unwrap();
+    let claimed = store.claim(call_id, Connect::Sip, &testkit::world::dialling(), world.clock.now()).await.unwrap();
     assert!(matches!(claimed, Claim::Fresh(_)), "{claimed:?}");
-    let again = store.claim(call_id, Connect::Sip, world.clock.now()).await.unwrap();
+    let again = store.claim(call_id, Connect::Sip, &testkit::world::dialling(), world.clock.now()).await.unwrap();
     assert!(matches!(again, Claim::Wait { .. }), "its asker may live: {again:?}");
     world.clock.advance(Duration::from_secs(61));
     assert_eq!(world.sweep().await, 1);
@@ -137,8 +137,14 @@ async fn two_attempts_to_one_number_are_never_live_at_once() {
     let copy = "insert into calls select (jsonb_populate_record(c, jsonb_build_object('id', gen_random_uuid()))).* from calls c returning id";
     let second: uuid::Uuid = client.query_one(copy, &[]).await.unwrap().get(0);
     let store = world.database.store();
-    assert!(matches!(store.claim(first, Connect::Sip, world.clock.now()).await.unwrap(), Claim::Fresh(_)));
-    assert!(matches!(store.claim(second, Connect::Sip, world.clock.now()).await.unwrap(), Claim::Busy { .. }));
+    assert!(matches!(
+        store.claim(first, Connect::Sip, &testkit::world::dialling(), world.clock.now()).await.unwrap(),
+        Claim::Fresh(_)
+    ));
+    assert!(matches!(
+        store.claim(second, Connect::Sip, &testkit::world::dialling(), world.clock.now()).await.unwrap(),
+        Claim::Busy { .. }
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,9 +104,8 @@ async fn an_attempt_that_the_carrier_never_had_is_given_up_and_its_number_put_on
     let given_up = "select count(*) from unsettled_calls where given_up";
     assert_eq!(world.database.count(given_up).await, 1);
     assert_eq!(world.database.count("select count(*) from numbers where hold_until is not null").await, 1);
-    let again = world.call("+14155550101").await;
-    world.pump().await;
-    assert_eq!(world.view(again).await["state"], "intent", "the number is on hold");
+    let refused = world.refused("demo", "+14155550101").await;
+    assert_eq!(refused["because"][0]["rule"], "on_hold", "{refused:#}");
     assert_eq!(world.vendors.book(|book| book.dials.len()), 0);
     assert_eq!(world.report().await["given_up"], 1);
 }

@@ -170,9 +170,8 @@ async fn a_dial_that_the_vendor_never_made_is_given_up_and_its_number_put_on_hol
     let call = let_time_pass(&world, call_id, |call| call["outcome"] == "unknown").await;
     assert_eq!(call["settled_at"], Value::Null, "giving up is not settling");
     assert_eq!(world.database.count("select count(*) from numbers where hold_until is not null").await, 1);
-    let again = world.call_by("trunk", "+14155550101").await;
-    world.pump().await;
-    assert_eq!(world.view(again).await["state"], "intent", "the number is on hold");
+    let refused = world.refused("trunk", "+14155550101").await;
+    assert_eq!(refused["because"][0]["rule"], "on_hold", "{refused:#}");
     assert_eq!((dials(&world), &world.report().await["given_up"]), (0, &1.into()));
     let asked = world.vendors.book(|book| book.requests.keys().any(|endpoint| endpoint.contains("/Calls")));
     assert!(!asked, "the carrier knows nothing of such calls");
@@ -231,13 +230,13 @@ async fn a_claim_lives_as_long_as_its_asker_waits_and_is_then_unknown() {
     let world = that_rings(5).await;
     let call_id = world.call_by("trunk", "+14155550101").await;
     let store = world.database.store();
-    let elsewhere = store.claim(call_id, Connect::Sip, world.clock.now()).await.unwrap();
+    let elsewhere = store.claim(call_id, Connect::Sip, &testkit::world::dialling(), world.clock.now()).await.unwrap();
     assert_eq!(elsewhere, Claim::Elsewhere);
-    let claimed = store.claim(call_id, Connect::Trunk, world.clock.now()).await.unwrap();
+    let claimed = store.claim(call_id, Connect::Trunk, &testkit::world::dialling(), world.clock.now()).await.unwrap();
     assert!(matches!(claimed, Claim::Fresh(_)), "{claimed:?}");
     world.clock.advance(Duration::from_secs(140));
     assert_eq!(world.sweep().await, 0, "it may ring for 5 s, and be answered 90 s later");
-    let again = store.claim(call_id, Connect::Trunk, world.clock.now()).await.unwrap();
+    let again = store.claim(call_id, Connect::Trunk, &testkit::world::dialling(), world.clock.now()).await.unwrap();
     assert!(matches!(again, Claim::Wait { .. }), "{again:?}");
     world.clock.advance(Duration::from_secs(20));
     assert_eq!(world.sweep().await, 1);
@@ -277,7 +276,8 @@ async fn what_the_vendor_never_explains_is_settled_by_its_silence() {
     for (to, said, outcome) in [("+14155550101", failed, "failed"), ("+14155550102", answered, "abandoned")] {
         let call_id = world.call_by("trunk", to).await;
         world.cloud.sqs.purge_queue().queue_url(&world.cloud.trunk_calls.url).send().await.unwrap();
-        let claimed = store.claim(call_id, Connect::Trunk, world.clock.now()).await.unwrap();
+        let claimed =
+            store.claim(call_id, Connect::Trunk, &testkit::world::dialling(), world.clock.now()).await.unwrap();
         assert!(matches!(claimed, Claim::Fresh(_)), "{claimed:?}");
         store.carrier_answered(call_id, said, None, world.clock.now()).await.unwrap();
         assert!(!settled(&world.view(call_id).await), "its conversation may tell more");

@@ -1,0 +1,225 @@
+//! `/api/campaigns`: made, read, changed, started, paused, canceled.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::routing::{get, post};
+use elevenwire::auth::Scope;
+use elevenwire::campaign;
+use elevenwire::http::{Reply, json_object};
+use elevenwire::problem::{FieldError, Problem};
+use elevenwire::store::campaigns::{Campaign, Moved, Progress};
+use elevenwire::store::intents::new_id;
+use elevenwire::store::stops;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::campaign_body;
+use crate::stops::command;
+use crate::{Answer, Answered, App, authorize, unavailable, wrong};
+
+/// The routes.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/campaigns", get(list).post(create))
+        .route("/api/campaigns/{id}", get(read).patch(patch))
+        .route("/api/campaigns/{id}/start", post(start))
+        .route("/api/campaigns/{id}/pause", post(pause))
+        .route("/api/campaigns/{id}/resume", post(resume))
+        .route("/api/campaigns/{id}/cancel", post(cancel))
+}
+
+/// Campaigns of a page.
+const PAGE: i64 = 50;
+
+fn missing() -> Answer {
+    wrong(Problem::not_found("There is no campaign with this id. GET /api/campaigns lists them."))
+}
+
+pub(crate) fn id(text: &str) -> Result<Uuid, Answer> {
+    Uuid::parse_str(text).map_err(|_| missing())
+}
+
+pub(crate) async fn known(app: &App, text: &str) -> Result<Campaign, Answer> {
+    let found = app.store.campaign(id(text)?).await.map_err(|error| unavailable(&error))?;
+    found.ok_or_else(missing)
+}
+
+fn view(campaign: &Campaign, progress: Option<&Progress>) -> Value {
+    let mut view = serde_json::to_value(campaign).unwrap_or_default();
+    if let Some(progress) = progress {
+        view["progress"] = serde_json::to_value(progress).unwrap_or_default();
+    }
+    view
+}
+
+async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
+    authorize(&app, &headers, Scope::Call)?;
+    let now = (app.now)();
+    let campaign = campaign_body::parse(&json_object(&body).map_err(wrong)?, new_id(now, (app.draw)()), now);
+    let campaign = campaign.map_err(wrong)?;
+    check_agent(&app, &campaign).await?;
+    app.store.create_campaign(&campaign).await.map_err(|error| unavailable(&error))?;
+    tracing::info!(campaign.id = %campaign.id, "made");
+    let location = format!("/api/campaigns/{}", campaign.id);
+    Ok(Reply::json(201, &view(&campaign, Some(&Progress::default()))).with("Location", location).into())
+}
+
+/// Its agent is registered, and its caller id is one of the agent's.
+async fn check_agent(app: &App, campaign: &Campaign) -> Result<(), Answer> {
+    let found = app.store.agent(&campaign.agent).await.map_err(|error| unavailable(&error))?;
+    let Some(agent) = found else {
+        let mend = "GET /api/agents lists the registered agents; POST /api/agents registers one.";
+        return Err(wrong(Problem::fields(vec![FieldError::new("agent", "is not registered", mend)])));
+    };
+    if campaign.from.as_ref().is_some_and(|from| !agent.caller_ids.contains(from)) {
+        let mend = "Use one of the agent's `caller_ids`, or add the number to them.";
+        let error = FieldError::new("from", "is not a number that this agent may call from", mend);
+        return Err(wrong(Problem::fields(vec![error])));
+    }
+    Ok(())
+}
+
+/// A page of a list.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Page {
+    pub(crate) cursor: Option<String>,
+    pub(crate) limit: Option<i64>,
+}
+
+impl Page {
+    /// How many rows, within bounds.
+    pub(crate) fn limit(&self, most: i64) -> Result<i64, Answer> {
+        match self.limit {
+            None => Ok(most),
+            Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+            Some(_) => {
+                let mend = format!("Send a whole number from 1 to {most}.");
+                Err(wrong(Problem::fields(vec![FieldError::new("limit", "is out of bounds", mend)])))
+            }
+        }
+    }
+
+    /// Where the last page ended: a time and an id.
+    pub(crate) fn after(&self) -> Result<Option<(Timestamp, Uuid)>, Answer> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let parsed = cursor.split_once('_').and_then(|(at, id)| Some((at.parse().ok()?, Uuid::parse_str(id).ok()?)));
+        parsed.map(Some).ok_or_else(|| {
+            let mend = "Send the `next` of the page before, as it was answered.";
+            wrong(Problem::fields(vec![FieldError::new("cursor", "is not one of ours", mend)]))
+        })
+    }
+}
+
+async fn list(State(app): State<Arc<App>>, Query(page): Query<Page>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let limit = page.limit(PAGE)?;
+    let campaigns = app.store.campaigns(page.after()?, limit).await.map_err(|error| unavailable(&error))?;
+    let full = i64::try_from(campaigns.len()).is_ok_and(|count| count == limit);
+    let next = campaigns.last().filter(|_| full).map(|last| format!("{}_{}", last.created_at, last.id));
+    let campaigns: Vec<Value> = campaigns.iter().map(|campaign| view(campaign, None)).collect();
+    Ok(Reply::json(200, &json!({ "campaigns": campaigns, "next": next })).into())
+}
+
+async fn read(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let campaign = known(&app, &id).await?;
+    answer(&app, &campaign).await
+}
+
+async fn answer(app: &App, campaign: &Campaign) -> Answered {
+    let progress = app.store.progress(campaign.id).await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::json(200, &view(campaign, Some(&progress))).into())
+}
+
+async fn patch(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
+    authorize(&app, &headers, Scope::Call)?;
+    let known = known(&app, &id).await?;
+    let changed = campaign_body::change(&known, &json_object(&body).map_err(wrong)?, (app.now)()).map_err(wrong)?;
+    check_agent(&app, &changed).await?;
+    let missing = changed.missing();
+    if known.state == campaign::State::Running && !missing.is_empty() {
+        return Err(wrong(incomplete(&missing)));
+    }
+    let stored = app.store.change_campaign(&changed, known.updated_at, (app.now)()).await;
+    match stored.map_err(|error| unavailable(&error))? {
+        Some(campaign) => answer(&app, &campaign).await,
+        None => Err(wrong(Problem::new(
+            409,
+            "Conflict",
+            "The campaign is over, or was changed by somebody else meanwhile. Read it, then send the change again.",
+        ))),
+    }
+}
+
+fn incomplete(missing: &[String]) -> Problem {
+    let mend = "A marketing call must say who calls, that a machine speaks, that it is recorded, and how to say no: PATCH it in.";
+    Problem::fields(missing.iter().map(|field| FieldError::new(field, "is missing", mend)).collect())
+}
+
+async fn start(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
+    go(&app, &id, &headers, &body, campaign::State::Running).await
+}
+
+async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
+    go(&app, &id, &headers, &body, campaign::State::Running).await
+}
+
+async fn pause(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
+    go(&app, &id, &headers, &body, campaign::State::Paused).await
+}
+
+/// Also takes back what the carrier has queued. Whoever is on the line may finish.
+async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
+    let answer = go(&app, &id, &headers, &body, campaign::State::Canceled).await?;
+    let scope = stops::Scope::Campaign(self::id(&id)?.to_string());
+    let reached = app.store.end_live(&scope, false, (app.now)()).await.map_err(|error| unavailable(&error))?;
+    command(&app, &reached).await;
+    Ok(answer)
+}
+
+async fn go(app: &App, id: &str, headers: &HeaderMap, body: &Bytes, to: campaign::State) -> Answered {
+    authorize(app, headers, Scope::Call)?;
+    let known = known(app, id).await?;
+    let missing = known.missing();
+    if to == campaign::State::Running && !missing.is_empty() {
+        return Err(wrong(incomplete(&missing)));
+    }
+    let reason = reason(body)?;
+    let moved = app.store.move_campaign(known.id, to, reason.as_deref(), "owner", (app.now)()).await;
+    match moved.map_err(|error| unavailable(&error))? {
+        Moved::Done(campaign) => {
+            tracing::info!(campaign.id = %campaign.id, campaign.state = to.as_str(), "moved by its owner");
+            answer(app, &campaign).await
+        }
+        Moved::Missing => Err(self::missing()),
+        Moved::Importing => {
+            Err(wrong(Problem::new(409, "Conflict", "Contacts are being imported: start it when the import is done.")))
+        }
+        Moved::Not(state) => {
+            let detail = format!("The campaign is {}: it cannot become {}.", state.as_str(), to.as_str());
+            Err(wrong(Problem::new(409, "Conflict", detail)))
+        }
+    }
+}
+
+/// `{"reason": "…"}`, or nothing.
+fn reason(body: &Bytes) -> Result<Option<String>, Answer> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let body = json_object(body).map_err(wrong)?;
+    match body.get("reason") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(reason)) if reason.len() <= 500 && !reason.contains('\0') => Ok(Some(reason.clone())),
+        Some(_) => {
+            let error = FieldError::new("reason", "is not a text or too long", "Send at most 500 bytes of text.");
+            Err(wrong(Problem::fields(vec![error])))
+        }
+    }
+}
