@@ -8,20 +8,23 @@ use std::time::Duration;
 
 use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
-use elevenwire::contact::forecast::{self, Asking, Forecast, Group, Outlook};
+use elevenwire::contact::forecast::{self, Asking, Forecast, Group};
 use elevenwire::dialling::Dialling;
-use elevenwire::guard::{Contact, Rules};
+use elevenwire::guard::Rules;
 use elevenwire::queue::ImportTask;
 use elevenwire::retry::{Failure, Retry};
 use elevenwire::store::Store;
 use elevenwire::store::imports::{Finish, Job, Likely, Swapped, Taken};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use reading::Read;
 use serde_json::{Value, json};
 
 /// How soon to look again at an import that somebody else works on.
 const BUSY: Duration = Duration::from_mins(1);
+
+/// How long a call rings when the campaign does not say, which is longer than most agents do.
+const RING_SECS: u32 = 60;
 
 /// Kept for writing down that the time was not enough.
 const LAST_WORD: Duration = Duration::from_secs(15);
@@ -147,14 +150,14 @@ pub async fn import(app: &App, task: ImportTask, clock: Clock<'_>) -> Result<(),
 async fn run(app: &App, job: &Job, clock: Clock<'_>) -> Result<(), Stop> {
     // Whole seconds: what the database keeps of a moment must still be the same moment.
     let begun = Timestamp::from_second(clock.now().as_second()).unwrap_or_default();
-    let rules = forecast::rules(job.purpose, &job.settings);
-    let asked_at = begun.checked_add(app.dialling.guard_clock).unwrap_or(begun);
-    let starts_at = job.settings.schedule.start_at.map_or(asked_at, |start| start.max(asked_at));
-    let asking = Asking::new(rules.clone(), starts_at);
+    let rules = app.dialling.rules(job.settings.ring_timeout_secs.unwrap_or(RING_SECS));
+    let rules = job.settings.narrow(Rules { purpose: Some(job.purpose), ..rules });
+    let starts_at = job.settings.schedule.start_at.map_or(begun, |start| start.max(begun));
+    let asking = Asking::new(app.dialling.clone(), rules.clone(), starts_at);
     // Half of the time is the taking over's, which is one statement that cannot be asked how far it is.
     let read = reading::read(app, job, asking, clock, clock.left() / 2).await?;
     let likely = app.store.forecast_import(job).await?;
-    let outcome = forecast(job, &read, likely, &rules, app.dialling.guard_clock);
+    let outcome = forecast(job, &read, likely, &rules, &app.dialling);
     let finish = |forecast| Finish {
         staged: read.staged,
         columns: read.columns.as_ref(),
@@ -189,7 +192,7 @@ async fn run(app: &App, job: &Job, clock: Clock<'_>) -> Result<(), Stop> {
 }
 
 /// What the rows would come to. Duplicates are counted with the taking over.
-fn forecast(job: &Job, read: &Read, likely: Vec<Likely>, rules: &Rules, guard_clock: SignedDuration) -> Forecast {
+fn forecast(job: &Job, read: &Read, likely: Vec<Likely>, rules: &Rules, dialling: &Dialling) -> Forecast {
     let mut forecast = Forecast {
         callable: 0,
         suppressed: 0,
@@ -200,7 +203,7 @@ fn forecast(job: &Job, read: &Read, likely: Vec<Likely>, rules: &Rules, guard_cl
         not_reached: 0,
         first_call: None,
         last_call: None,
-        rate: job.settings.rate,
+        rate: rate(job, dialling),
     };
     let mut groups = Vec::new();
     for group in likely {
@@ -211,16 +214,14 @@ fn forecast(job: &Job, read: &Read, likely: Vec<Likely>, rules: &Rules, guard_cl
             (None, Some((from, until))) => {
                 forecast.callable += group.people;
                 let like = read.samples.get(&(from, until)).cloned().unwrap_or_default();
-                let theirs = |at: Timestamp| at.checked_add(guard_clock).unwrap_or(at);
-                groups.push(Group { from: theirs(from), until: theirs(until), like, people: group.people });
+                groups.push(Group { from, until, like, people: group.people });
             }
             (None, None) => {}
         }
     }
-    let span = forecast::play(groups, rules, forecast.rate, job.settings.schedule.end_at);
-    let ours = |at: Timestamp| at.checked_sub(guard_clock).unwrap_or(at);
-    forecast.first_call = span.first.map(ours);
-    forecast.last_call = span.last.map(ours);
+    let span = forecast::play(groups, dialling, rules, forecast.rate, job.settings.schedule.end_at);
+    forecast.first_call = span.first;
+    forecast.last_call = span.last;
     forecast.not_reached = span.not_reached;
     forecast
 }
@@ -235,18 +236,9 @@ fn shown(forecast: &Forecast, job: &Job, now: Timestamp) -> Value {
     shown
 }
 
-/// Whether a number is one of the owner's own.
-fn owns(app: &App, contact: &Contact) -> bool {
-    app.dialling.owns(&contact.number)
-}
-
-/// When a person is due by our own clock.
-fn due(outlook: Outlook, guard_clock: SignedDuration) -> Outlook {
-    match outlook {
-        Outlook::Open(from, until) if !guard_clock.is_zero() => {
-            let ours = |at: Timestamp| at.checked_sub(guard_clock).unwrap_or(at);
-            Outlook::Open(ours(from), ours(until))
-        }
-        outlook => outlook,
-    }
+/// The campaign's, or what the carrier's timetable leaves to campaigns, whichever is slower.
+#[expect(clippy::cast_precision_loss, reason = "it is at most a thousand")]
+fn rate(job: &Job, dialling: &Dialling) -> f64 {
+    let kept = 1.0 / dialling.pace.kept.max(1) as f64;
+    job.settings.rate.min(dialling.pace.rate * (1.0 - kept))
 }

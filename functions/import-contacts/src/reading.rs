@@ -115,8 +115,8 @@ impl Reader<'_> {
     }
 
     fn good(&mut self, mut contact: Contact) {
-        contact.callee.own = crate::owns(self.app, &contact.callee);
-        let outlook = crate::due(self.asking.about(&contact.callee), self.app.dialling.guard_clock);
+        contact.callee.own = self.app.dialling.owns(&contact.callee.number);
+        let outlook = self.asking.about(&contact.callee);
         self.batch.push(self.job.id, &contact, outlook);
         let samples = &mut self.read.samples;
         if let Outlook::Open(from, until) = outlook

@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::Serialize;
 
-use crate::campaign::Settings;
-use crate::guard::{self, History, Purpose, Rules};
+use crate::dialling::Dialling;
+use crate::guard::{self, History, Rules};
 
 /// Answers that are remembered: people of one place and kind of consent have the same.
 const MOST_REMEMBERED: usize = 20_000;
@@ -27,23 +27,18 @@ pub enum Outlook {
 /// Asks the guard about people, and remembers what it said.
 #[derive(Debug)]
 pub struct Asking {
+    dialling: Dialling,
     rules: Rules,
     /// Not before this.
     from: Timestamp,
     known: HashMap<String, Outlook>,
 }
 
-/// What the owner of a campaign asks for, as the guard wants it.
-#[must_use]
-pub fn rules(purpose: Purpose, settings: &Settings) -> Rules {
-    settings.narrow(Rules { purpose: Some(purpose), ..Rules::default() })
-}
-
 impl Asking {
     /// About a campaign whose calls begin at `from`.
     #[must_use]
-    pub fn new(rules: Rules, from: Timestamp) -> Self {
-        Self { rules, from, known: HashMap::new() }
+    pub fn new(dialling: Dialling, rules: Rules, from: Timestamp) -> Self {
+        Self { dialling, rules, from, known: HashMap::new() }
     }
 
     /// When this person may be called.
@@ -52,7 +47,7 @@ impl Asking {
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let outlook = ask(callee, &self.rules, self.from);
+        let outlook = ask(callee, &self.dialling, &self.rules, self.from);
         if self.known.len() >= MOST_REMEMBERED {
             self.known.clear();
         }
@@ -61,8 +56,8 @@ impl Asking {
     }
 }
 
-fn ask(callee: &guard::Contact, rules: &Rules, from: Timestamp) -> Outlook {
-    match guard::first_allowed(callee, rules, &History::default(), from) {
+fn ask(callee: &guard::Contact, dialling: &Dialling, rules: &Rules, from: Timestamp) -> Outlook {
+    match dialling.first_allowed(callee, rules, &History::default(), from) {
         Ok((from, until)) => Outlook::Open(from, until),
         Err(because) => Outlook::Never(because.first().map_or("no_lawful_time", |reason| reason.rule)),
     }
@@ -109,7 +104,7 @@ pub struct Span {
 
 /// Plays a campaign through: `rate` calls a second, whoever's window closes first comes first.
 #[must_use]
-pub fn play(mut groups: Vec<Group>, rules: &Rules, rate: f64, end: Option<Timestamp>) -> Span {
+pub fn play(mut groups: Vec<Group>, dialling: &Dialling, rules: &Rules, rate: f64, end: Option<Timestamp>) -> Span {
     let need = [rules.queue_allowance, rules.ring_timeout, rules.margin].into_iter().sum::<std::time::Duration>();
     let need = SignedDuration::try_from(need).unwrap_or_default();
     let step = 1.0 / rate;
@@ -128,7 +123,7 @@ pub fn play(mut groups: Vec<Group>, rules: &Rules, rate: f64, end: Option<Timest
         };
         let closes = group.until.saturating_sub(need).unwrap_or(group.until);
         if at > closes {
-            match ask(&group.like, rules, group.until) {
+            match ask(&group.like, dialling, rules, group.until) {
                 Outlook::Open(from, until) => (group.from, group.until) = (from, until),
                 Outlook::Never(_) => {
                     span.not_reached += std::mem::take(&mut group.people);
@@ -230,6 +225,7 @@ fn thousands(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::Purpose;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -237,31 +233,35 @@ mod tests {
 
     fn of(number: &str, people: u64, rules: &Rules, from: Timestamp) -> Group {
         let like = guard::Contact { number: number.to_owned(), ..guard::Contact::default() };
-        let Outlook::Open(from, until) = ask(&like, rules, from) else { panic!("{number} can never be called") };
+        let Outlook::Open(from, until) = ask(&like, &Dialling::default(), rules, from) else {
+            panic!("{number} can never be called")
+        };
         Group { from, until, like, people }
     }
 
     fn emergency() -> Rules {
-        rules(Purpose::Emergency, &Settings::default())
+        Rules { purpose: Some(Purpose::Emergency), ..Rules::default() }
     }
 
     #[test]
     fn a_call_a_second_takes_as_many_seconds_as_there_are_people() {
         let now = at("2026-11-24T18:00:00Z");
-        let span = play(vec![of("+14155550101", 3601, &emergency(), now)], &emergency(), 1.0, None);
+        let span =
+            play(vec![of("+14155550101", 3601, &emergency(), now)], &Dialling::default(), &emergency(), 1.0, None);
         assert_eq!((span.first, span.last), (Some(now), Some(at("2026-11-24T19:00:00Z"))));
         assert_eq!(span.not_reached, 0);
     }
 
     #[test]
     fn whoever_is_left_when_a_window_closes_is_called_in_the_next_one() {
-        let settings: Settings = serde_json::from_value(serde_json::json!({
-            "windows": { "monday": [{ "from": "09:00", "to": "10:00" }], "tuesday": [{ "from": "09:00", "to": "10:00" }] },
+        let windows = serde_json::from_value(serde_json::json!({
+            "monday": [{ "from": "09:00", "to": "10:00" }],
+            "tuesday": [{ "from": "09:00", "to": "10:00" }],
         }))
         .unwrap();
         // Monday, 08:00 in San Francisco.
-        let (rules, now) = (rules(Purpose::Emergency, &settings), at("2026-11-23T16:00:00Z"));
-        let span = play(vec![of("+14155550101", 4000, &rules, now)], &rules, 1.0, None);
+        let (rules, now) = (Rules { windows: Some(windows), ..emergency() }, at("2026-11-23T16:00:00Z"));
+        let span = play(vec![of("+14155550101", 4000, &rules, now)], &Dialling::default(), &rules, 1.0, None);
         assert_eq!(span.first, Some(at("2026-11-23T17:00:00Z")));
         assert!(span.last.unwrap() > at("2026-11-24T17:05:00Z") && span.last.unwrap() < at("2026-11-24T17:12:00Z"));
     }
@@ -275,15 +275,16 @@ mod tests {
             people,
             ..of("+14155550101", 1, &emergency(), now)
         };
-        let span = play(vec![group(600, 60), group(300, 30)], &emergency(), 1.0, Some(end));
+        let span = play(vec![group(600, 60), group(300, 30)], &Dialling::default(), &emergency(), 1.0, Some(end));
         assert_eq!((span.not_reached, span.last), (30, Some(at("2026-11-24T18:00:59Z"))));
-        assert_eq!(play(Vec::new(), &emergency(), 1.0, None), Span::default());
+        assert_eq!(play(Vec::new(), &Dialling::default(), &emergency(), 1.0, None), Span::default());
     }
 
     #[test]
     fn people_of_one_place_share_one_answer() {
         let now = at("2026-11-24T18:00:00Z");
-        let mut asking = Asking::new(rules(Purpose::Marketing, &Settings::default()), now);
+        let mut asking =
+            Asking::new(Dialling::default(), Rules { purpose: Some(Purpose::Marketing), ..Rules::default() }, now);
         let mut callee = guard::Contact { number: "+14155550101".into(), ..guard::Contact::default() };
         assert_eq!(asking.about(&callee), Outlook::Never("no_consent"));
         callee.number = "+14155559999".into();
