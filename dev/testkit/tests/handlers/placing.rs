@@ -137,8 +137,14 @@ async fn two_attempts_to_one_number_are_never_live_at_once() {
     let copy = "insert into calls select (jsonb_populate_record(c, jsonb_build_object('id', gen_random_uuid()))).* from calls c returning id";
     let second: uuid::Uuid = client.query_one(copy, &[]).await.unwrap().get(0);
     let store = world.database.store();
-    assert!(matches!(store.claim(first, Connect::Sip, &testkit::world::dialling(), world.clock.now()).await.unwrap(), Claim::Fresh(_)));
-    assert!(matches!(store.claim(second, Connect::Sip, &testkit::world::dialling(), world.clock.now()).await.unwrap(), Claim::Busy { .. }));
+    assert!(matches!(
+        store.claim(first, Connect::Sip, &testkit::world::dialling(), world.clock.now()).await.unwrap(),
+        Claim::Fresh(_)
+    ));
+    assert!(matches!(
+        store.claim(second, Connect::Sip, &testkit::world::dialling(), world.clock.now()).await.unwrap(),
+        Claim::Busy { .. }
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -276,7 +276,8 @@ async fn what_the_vendor_never_explains_is_settled_by_its_silence() {
     for (to, said, outcome) in [("+14155550101", failed, "failed"), ("+14155550102", answered, "abandoned")] {
         let call_id = world.call_by("trunk", to).await;
         world.cloud.sqs.purge_queue().queue_url(&world.cloud.trunk_calls.url).send().await.unwrap();
-        let claimed = store.claim(call_id, Connect::Trunk, &testkit::world::dialling(), world.clock.now()).await.unwrap();
+        let claimed =
+            store.claim(call_id, Connect::Trunk, &testkit::world::dialling(), world.clock.now()).await.unwrap();
         assert!(matches!(claimed, Claim::Fresh(_)), "{claimed:?}");
         store.carrier_answered(call_id, said, None, world.clock.now()).await.unwrap();
         assert!(!settled(&world.view(call_id).await), "its conversation may tell more");
