@@ -38,7 +38,7 @@ impl Dialling {
     /// `OWN_NUMBERS`, `GUARD_CLOCK_OFFSET_SECS`.
     pub fn from_env(env: &mut Env) -> Self {
         let mut pace = Pace::of(1.0);
-        if let Some(rate) = env.with("SIGNALWIRE_CALLS_PER_SECOND", |text| rate(text)) {
+        if let Some(rate) = env.with("SIGNALWIRE_CALLS_PER_SECOND", rate) {
             pace.rate = rate;
         }
         if let Some(kept) = env.with("SINGLE_CALLS_EVERY", |text| kept(text, pace.kept)) {

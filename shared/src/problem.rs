@@ -39,8 +39,15 @@ pub struct Problem {
     /// Address of the thing that stands in the way (a live call, for one).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// The rules of the guard that stand in the way.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// What the guard said.
+    #[serde(flatten)]
+    pub guard: Option<Box<Refusal>>,
+}
+
+/// The guard's no.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The rules that stand in the way.
     pub because: Vec<Reason>,
     /// When the same request is answered otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,15 +57,7 @@ pub struct Problem {
 impl Problem {
     /// A problem with a sentence of its own.
     pub fn new(status: u16, title: &str, detail: impl Into<String>) -> Self {
-        Self {
-            title: title.to_owned(),
-            status,
-            detail: detail.into(),
-            errors: Vec::new(),
-            link: None,
-            because: Vec::new(),
-            until: None,
-        }
+        Self { title: title.to_owned(), status, detail: detail.into(), errors: Vec::new(), link: None, guard: None }
     }
 
     /// 422: the body is well formed, but fields in it are wrong.
@@ -98,7 +97,7 @@ impl Problem {
             }
             None => (422, "Unprocessable Content", format!("This number may not be called ({rules}): see `because`.")),
         };
-        Self { because, until, ..Self::new(status, title, detail) }
+        Self { guard: Some(Box::new(Refusal { because, until })), ..Self::new(status, title, detail) }
     }
 
     /// Adds a link to what stands in the way.

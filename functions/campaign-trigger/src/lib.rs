@@ -22,7 +22,7 @@ pub use watch::watch;
 /// A wake-up is given this long to arrive by itself.
 const GRACE_SECS: i64 = 20;
 
-/// The same for a command that takes a call back: it must be off the line within 15 s.
+/// The same for a command that ends a call: it must be off the line within 15 s.
 const CANCEL_GRACE_SECS: i32 = 5;
 
 /// Most wake-ups in one run; the rest is found a minute later.
@@ -147,7 +147,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<usize, Failure> {
         };
         queue.send(&CallCommand::Place { call_id: *call_id }).await?;
     }
-    for call_id in app.store.not_hung_up(now, GRACE_SECS).await? {
+    for call_id in app.store.not_hung_up(now, i64::from(CANCEL_GRACE_SECS)).await? {
         tracing::info!(call.id = %call_id, "not hung up yet");
         app.calls.send(&CallCommand::HangUp { call_id }).await?;
     }

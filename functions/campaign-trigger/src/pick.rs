@@ -19,8 +19,11 @@ pub(crate) const HORIZON: Duration = Duration::from_secs(10);
 /// Contacts whose attempt is over, in one go.
 const GO_ON: i64 = 500;
 
-/// Batches that are looked at for one campaign in one tick: with most contacts asleep in their zones, a tick ends.
-const MOST_BATCHES: usize = 20;
+/// Turns in one tick, of a batch each: with most contacts asleep in their zones, a tick ends.
+const MOST_BATCHES: usize = 24;
+
+/// In so many turns a campaign takes its quota.
+const PARTS: usize = 4;
 
 /// What a tick did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,32 +64,48 @@ pub async fn tick(app: &App, now: Timestamp) -> Result<Tick, Failure> {
     let agents: HashMap<String, Agent> =
         app.store.agents().await?.into_iter().map(|agent| (agent.name.clone(), agent)).collect();
     let resting = app.store.resting(now).await?;
-    for (running, quota) in due.iter().zip(quotas(app, &due, &agents, space, now)) {
-        let Some(agent) = agents.get(&running.campaign.agent).filter(|_| quota > 0) else { continue };
-        let caller_ids = caller_ids(running, agent, &resting);
-        if caller_ids.is_empty() {
+    let quotas = quotas(app, &due, &agents, space, now);
+    let ids: Vec<Vec<String>> = due
+        .iter()
+        .map(|running| {
+            agents.get(&running.campaign.agent).map_or_else(Vec::new, |agent| caller_ids(running, agent, &resting))
+        })
+        .collect();
+    let mut turns: Vec<Turn<'_>> = Vec::new();
+    for ((running, quota), caller_ids) in due.iter().zip(quotas).zip(&ids) {
+        let Some(agent) = agents.get(&running.campaign.agent).filter(|_| quota > 0 && !caller_ids.is_empty()) else {
             continue;
-        }
-        let mut turn = Turn {
-            campaign: &running.campaign,
-            agent,
-            caller_ids: &caller_ids,
-            quota,
-            ring_timeout_secs: app.ring_timeout_secs,
         };
-        for _ in 0..MOST_BATCHES {
-            let picked = app.store.pick(&turn, &app.dialling, &app.draw, now).await?;
-            turn.quota -= picked.attempts.len().min(turn.quota);
+        let ring_timeout_secs = app.ring_timeout_secs;
+        turns.push(Turn { campaign: &running.campaign, agent, caller_ids, quota, ring_timeout_secs });
+    }
+    take_turns(app, turns, &mut tick, now).await?;
+    Ok(tick)
+}
+
+/// One campaign after the other takes a part of its quota, so that their slots come by turns and not one campaign's after
+/// another's.
+async fn take_turns(app: &App, mut turns: Vec<Turn<'_>>, tick: &mut Tick, now: Timestamp) -> Result<(), Failure> {
+    let parts: Vec<usize> = turns.iter().map(|turn| turn.quota.div_ceil(PARTS)).collect();
+    let mut left: Vec<usize> = turns.iter().map(|turn| turn.quota).collect();
+    for _ in 0..MOST_BATCHES {
+        for (at, turn) in turns.iter_mut().enumerate() {
+            if left[at] == 0 {
+                continue;
+            }
+            turn.quota = parts[at].min(left[at]);
+            let picked = app.store.pick(turn, &app.dialling, &app.draw, now).await?;
             tick.attempts += picked.attempts.len();
             tick.deferred += picked.deferred;
             tick.blocked += picked.blocked;
             wake(app, &picked, now).await;
-            if turn.quota == 0 || picked.drained {
-                break;
-            }
+            left[at] = if picked.drained { 0 } else { left[at].saturating_sub(picked.attempts.len()) };
+        }
+        if left.iter().all(|left| *left == 0) {
+            break;
         }
     }
-    Ok(tick)
+    Ok(())
 }
 
 /// The campaign's caller id, or those of its agent; without those that rest.

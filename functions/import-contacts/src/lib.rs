@@ -151,7 +151,7 @@ async fn run(app: &App, job: &Job, clock: Clock<'_>) -> Result<(), Stop> {
     // Whole seconds: what the database keeps of a moment must still be the same moment.
     let begun = Timestamp::from_second(clock.now().as_second()).unwrap_or_default();
     let rules = app.dialling.rules(job.settings.ring_timeout_secs.unwrap_or(RING_SECS));
-    let rules = job.settings.narrow(Rules { purpose: Some(job.purpose), ..rules });
+    let rules = job.settings.narrow(&Rules { purpose: Some(job.purpose), ..rules });
     let starts_at = job.settings.schedule.start_at.map_or(begun, |start| start.max(begun));
     let asking = Asking::new(app.dialling.clone(), rules.clone(), starts_at);
     // Half of the time is the taking over's, which is one statement that cannot be asked how far it is.

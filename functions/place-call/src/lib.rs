@@ -86,7 +86,6 @@ impl Config {
         let space = env.with("SIGNALWIRE_SPACE_URL", |text| SpaceUrl::parse(text).map_err(|error| error.to_string()));
         let dialling = Dialling::from_env(&mut env);
         env.finish(space.map(|space| Self {
-            dialling,
             database_url,
             space,
             project_id,
@@ -96,6 +95,7 @@ impl Config {
             retry_delay,
             queue_url,
             dead_letter_queue_url,
+            dialling,
         }))
     }
 }
@@ -222,7 +222,8 @@ async fn cancel(app: &App, call_id: Uuid) -> Result<(), Failure> {
     let Some(sid) = app.store.to_cancel(call_id).await? else { return Ok(()) };
     let changed = app.carrier.update_call(&sid, CallChange::Cancel).await?;
     tracing::info!(call.id = %call_id, answer = ?changed, "taken back");
-    Ok(())
+    // It was answered in between: whoever asked for that too has it hung up.
+    if changed == ChangeAnswer::WrongState { hang_up(app, call_id).await } else { Ok(()) }
 }
 
 /// Hangs a call up that shall be hung up and still lives. Doing it twice is doing it once.

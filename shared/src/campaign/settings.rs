@@ -159,14 +159,14 @@ impl Texts {
 impl Settings {
     /// The rules of the guard with what the owner asks for: it can only narrow them.
     #[must_use]
-    pub fn narrow(&self, rules: Rules) -> Rules {
+    pub fn narrow(&self, rules: &Rules) -> Rules {
         let within = |cap: &Cap| std::time::Duration::from_secs(cap.within_secs);
         Rules {
             windows: self.windows.clone(),
             excluded_dates: self.excluded_dates.clone(),
             campaign_zone: self.schedule.timezone.as_deref().and_then(|zone| TimeZoneName::parse(zone).ok()),
             caps: self.caps.iter().map(|cap| guard::Cap { attempts: cap.attempts, within: within(cap) }).collect(),
-            ..rules
+            ..rules.clone()
         }
     }
 

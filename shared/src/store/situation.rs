@@ -61,7 +61,7 @@ pub fn rules(callee: &Callee, campaign: Option<&Settings>, ring_timeout_secs: u3
     let mut rules = dialling.rules(ring_timeout_secs);
     rules.purpose = callee.purpose;
     match campaign {
-        Some(settings) => settings.narrow(rules),
+        Some(settings) => settings.narrow(&rules),
         None => rules,
     }
 }

@@ -1,5 +1,6 @@
 //! Campaigns from their start to their last contact: everybody is accounted for, nobody is called more often than allowed.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::Method;
@@ -29,7 +30,7 @@ pub(crate) async fn campaign(world: &World, settings: Value, numbers: &[String])
 pub(crate) async fn people(world: &World, id: Uuid, numbers: &[String]) {
     let mut csv = "phone_number,consent_type,consent_at,first_name\n".to_owned();
     for number in numbers {
-        csv.push_str(&format!("{number},written,2026-01-05T10:00:00Z,Maria\n"));
+        writeln!(csv, "{number},written,2026-01-05T10:00:00Z,Maria").unwrap();
     }
     let url = format!("{}/api/campaigns/{id}/imports", world.url);
     let request = world.http.post(url).bearer_auth(TOKEN).header("Content-Type", "text/csv").body(csv);

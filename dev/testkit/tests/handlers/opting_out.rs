@@ -8,7 +8,7 @@ use elevenwire::store::claims::Claim;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::World;
-use testkit::world::INITIATION_SECRET;
+use testkit::world::{self, INITIATION_SECRET};
 use uuid::Uuid;
 
 const TALKS: &str = "+14155550101";
@@ -33,12 +33,36 @@ fn dials(world: &World, number: &str) -> usize {
     world.vendors.book(|book| book.dials.values().filter(|dial| dial.to == number).count())
 }
 
-/// Another call to a number: it is refused at once, and not dialled.
+/// Another call to a number is refused, and one that was written down before comes to nothing.
 async fn is_blocked(world: &World, number: &str) {
     let before = dials(world, number);
-    let refused = world.refused("demo", number).await;
-    assert_eq!(refused["because"][0]["rule"], "suppressed", "{refused:#}");
+    let key = Uuid::new_v4().to_string();
+    let wish = json!({ "to": number, "agent": "demo" });
+    let (status, problem) = world.send(Method::POST, "/api/calls", Some(&wish), &[("Idempotency-Key", &key)]).await;
+    assert_eq!((status, &problem["because"][0]["rule"]), (422, &json!("suppressed")), "{problem:#}");
+    let call_id = waiting(world, number).await;
+    world.sweep().await;
+    let call = world.until(call_id, |call| call["state"] == "ended").await;
+    assert_eq!(call["outcome"], "blocked", "{call:#}");
+    assert!(call["reason"].as_str().unwrap().contains("suppressed"), "{call:#}");
     assert_eq!(dials(world, number), before, "it was dialled again");
+}
+
+/// An attempt that waits since a minute ago, after the last one to this number.
+async fn waiting(world: &World, number: &str) -> Uuid {
+    let id = Uuid::new_v4();
+    let (due_at, expires_at) =
+        (world.clock.now() - Duration::from_mins(1), world.clock.now() + Duration::from_mins(30));
+    let changed = json!({ "id": id, "state": "intent", "outcome": null, "outcome_final": false, "reason": null, "asks": 0,
+        "claimed_at": null, "carrier_sid": null, "agent_connected": null, "placed_at": null, "ringing_at": null,
+        "answered_at": null, "ended_at": null, "conversation_id": null, "transcript": "expected", "slot_at": null,
+        "recording": "expected", "due_at": due_at, "expires_at": expires_at });
+    let sql = format!(
+        "insert into calls select (jsonb_populate_record(c, '{changed}')).* from calls c where to_number = '{number}'
+         order by created_at desc limit 1"
+    );
+    world.database.client().await.execute(&sql, &[]).await.unwrap();
+    id
 }
 
 fn transcript(conversation_id: &str, call_id: Uuid, said: &str) -> Value {
@@ -287,11 +311,11 @@ async fn a_claim_and_an_opt_out_at_the_same_moment_never_wait_for_each_other_for
         let number = format!("+141555501{round:02}");
         let call_id = world.written_down(&number).await;
         let body = transcript(&format!("conv_{round}"), call_id, "Stop calling me.").to_string();
+        let dialling = world::dialling();
         let (noting, claiming) = (world.database.store(), world.database.store());
         let now = world.clock.now();
         assert_eq!(world.post_webhook(&body).await, 200);
         let names = [call_id.to_string()];
-        let dialling = testkit::world::dialling();
         let (claimed, noted, ()) = tokio::join!(
             claiming.claim(call_id, Connect::Sip, &dialling, now),
             noting.opt_out_in_call(&names, now),
