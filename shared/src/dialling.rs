@@ -46,6 +46,7 @@ impl Dialling {
         }
         let concurrency = env.with("ELEVENLABS_CONCURRENCY", concurrency).unwrap_or(1);
         let own_numbers = env.with("OWN_NUMBERS", own_numbers).unwrap_or_default();
+        check_vendors(env);
         let guard_clock = guard_clock(env);
         Self { pace, concurrency, own_numbers, guard_clock }
     }
@@ -143,6 +144,31 @@ fn own_numbers(text: &str) -> Result<Vec<PhoneNumber>, String> {
     parsed.collect()
 }
 
+/// The vendors are the real ones, over TLS; or both are played on this machine, and nobody is rung by mistake while only one
+/// of them is.
+fn check_vendors(env: &mut Env) {
+    const SPACE: &str = "SIGNALWIRE_SPACE_URL";
+    const API: &str = "ELEVENLABS_API_URL";
+    let played = [SPACE, API].map(|name| env.optional(name).is_some_and(|url| is_loopback(&url)));
+    for (name, domain, other) in [(SPACE, "signalwire.com", played[1]), (API, "elevenlabs.io", played[0])] {
+        let Some(url) = env.optional(name) else { continue };
+        let problem = match (is_loopback(&url), other) {
+            (true, true) => continue,
+            (false, false) if is_of(&url, domain) => continue,
+            (false, false) => format!("is not an https address of {domain}"),
+            _ => "is refused: only one of SIGNALWIRE_SPACE_URL and ELEVENLABS_API_URL is loopback".to_owned(),
+        };
+        env.with(name, |_| Err::<(), _>(problem.clone()));
+    }
+}
+
+/// Whether a URL, with or without its scheme, leads to a host of this domain, over TLS.
+fn is_of(url: &str, domain: &str) -> bool {
+    let (scheme, host) = (url.split_once("://").map_or("https", |(scheme, _)| scheme), host(url));
+    let host = host.to_ascii_lowercase();
+    scheme.eq_ignore_ascii_case("https") && host.strip_suffix(domain).is_some_and(|left| left.ends_with('.'))
+}
+
 /// Another hour than the real one is for playing only: with a real vendor behind it, it would ring people at night.
 fn guard_clock(env: &mut Env) -> SignedDuration {
     let offset = env.parsed("GUARD_CLOCK_OFFSET_SECS", 0_i64);
@@ -161,14 +187,18 @@ fn guard_clock(env: &mut Env) -> SignedDuration {
 /// Whether a URL, with or without its scheme, leads to this machine.
 #[must_use]
 pub fn is_loopback(url: &str) -> bool {
+    let host = host(url);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = match host.strip_prefix('[') {
+    match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
 }
 
 #[cfg(test)]
@@ -194,6 +224,36 @@ mod tests {
             let real: &'static str = real;
             let pairs: &'static [_] = Box::leak(Box::new([OFFSET, LIMIT, CARRIER, ("ELEVENLABS_API_URL", real)]));
             assert!(read(pairs).unwrap_err().contains("both loopback"), "{real}");
+        }
+    }
+
+    #[test]
+    fn a_vendor_is_the_real_one_over_tls_or_both_are_played() {
+        const LIMIT: (&str, &str) = ("ELEVENLABS_CONCURRENCY", "10");
+        let with = |space: &'static str, api: &'static str| {
+            let pairs = vec![LIMIT, ("SIGNALWIRE_SPACE_URL", space), ("ELEVENLABS_API_URL", api)];
+            read(Box::leak(pairs.into_boxed_slice())).map(|_| ())
+        };
+        for (space, api) in [
+            ("acme.signalwire.com", "https://api.elevenlabs.io"),
+            ("https://acme.signalwire.com", "https://api.eu.residency.elevenlabs.io"),
+            ("acme.signalwire.com", ""),
+            ("", "https://api.elevenlabs.io"),
+            ("http://127.0.0.1:4000", "http://127.0.0.1:4000"),
+        ] {
+            assert_eq!(with(space, api), Ok(()), "{space} {api}");
+        }
+        for (space, api) in [
+            ("http://acme.signalwire.com", ""),
+            ("https://acme.signalwire.com.example.org", ""),
+            ("https://example.org/?acme.signalwire.com", ""),
+            ("notsignalwire.com", ""),
+            ("acme.signalwire.com", "http://127.0.0.1:4000"),
+            ("http://127.0.0.1:4000", "https://api.elevenlabs.io"),
+            ("http://127.0.0.1:4000", ""),
+            ("", "https://elevenlabs.io@example.org"),
+        ] {
+            assert!(with(space, api).is_err(), "{space} {api}");
         }
     }
 
