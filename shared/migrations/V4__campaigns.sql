@@ -215,6 +215,9 @@ create index calls_token_day on calls (requested_by, created_at);
 create index calls_live on calls (agent) where state in ('placing', 'unknown', 'queued', 'ringing', 'in_progress');
 -- Answered calls of a caller id and of all, for the breakers.
 create index calls_from_ended on calls (from_number, ended_at desc) where ended_at is not null;
+-- People who picked up, and whether an agent came.
+create index calls_people on calls (campaign_id, ended_at desc) include (outcome)
+    where campaign_id is not null and outcome in ('answered', 'abandoned');
 create index calls_campaign_ended on calls (campaign_id, ended_at desc) where campaign_id is not null and ended_at is not null;
 
 -- Evidence also for contacts that were never attempted.

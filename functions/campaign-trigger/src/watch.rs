@@ -31,7 +31,7 @@ pub async fn watch(app: &App, now: Timestamp) -> Result<(), Failure> {
     let resting = rest(app, &running, &agents, now).await?;
     for campaign in &running {
         let settings = &campaign.campaign.settings;
-        let counts = app.store.breaker_counts(campaign.campaign.id, now).await?;
+        let counts = app.store.breaker_counts(campaign.campaign.id, &settings.budget, now).await?;
         let agent = agents.get(&campaign.campaign.agent);
         if let Some((word, why)) = trips(&counts, &settings.budget) {
             pause(app, campaign, word, &why, now).await?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, commit};
 use crate::campaign::breaker::{Counts, LAST_ATTEMPTS};
-use crate::campaign::{Settings, State};
+use crate::campaign::{Budget, Settings, State};
 use crate::guard::Purpose;
 
 /// A campaign.
@@ -282,7 +282,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn breaker_counts(&self, id: Uuid, now: Timestamp) -> Result<Counts, StoreError> {
+    pub async fn breaker_counts(&self, id: Uuid, budget: &Budget, now: Timestamp) -> Result<Counts, StoreError> {
         let typed =
             [(&id.to_string() as _, Type::TEXT), (&LAST_ATTEMPTS as _, Type::INT8), (&now as _, Type::TIMESTAMPTZ)];
         let row = self.session().await?.client()?.query_typed_one(COUNTS, &typed).await?;
@@ -311,8 +311,8 @@ with last as (
 select (select count(*) from last), (select count(*) from last where outcome = 'failed'),
     (select count(*) from last join suppression_events e on e.call_id = last.id and e.action = 'added'),
     month.people, month.abandoned,
-    (select count(*) from calls where campaign_id = $1 and asks > 0),
-    (select sum(cost_fiat) from conversations where campaign_id = $1)
+    case when $4 then (select count(*) from calls where campaign_id = $1 and asks > 0) else 0 end,
+    case when $5 then (select sum(cost_fiat) from conversations where campaign_id = $1) else 0 end
 from month";
 
 /// Contacts that wait are done at once, attempts that nobody was asked for are ended by their claim.

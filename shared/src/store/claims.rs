@@ -253,7 +253,12 @@ async fn intent(
         Decision::Allow { until } => *until,
         Decision::Defer { until, .. } => {
             keep_evidence(tx, about, &situation, &decision, dialling, now).await?;
-            return wait_until(tx, call_id, *until, because(&decision).unwrap_or("guard"), now).await;
+            let word = because(&decision).unwrap_or("guard");
+            // Waiting longer than it is worth would only keep its number busy.
+            if *until >= row.get::<_, Timestamp>("expires_at") {
+                return end(tx, call_id, OwnEnd::Expired, word, now).await;
+            }
+            return wait_until(tx, call_id, *until, word, now).await;
         }
         Decision::Block { .. } => {
             keep_evidence(tx, about, &situation, &decision, dialling, now).await?;

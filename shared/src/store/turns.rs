@@ -32,9 +32,9 @@ pub struct Space {
     pub campaign_slot: i64,
 }
 
-/// Live, or about to be: an attempt that waits for a later window takes no room.
+/// Live, or about to be: an attempt that waits for a later window, or for its campaign to go on, takes no room.
 const UNDER_WAY: &str = "(c.state in ('placing', 'unknown', 'queued', 'ringing', 'in_progress')
-        or (c.state = 'intent' and c.due_at <= $1::timestamptz + interval '1 minute'))
+        or (c.state = 'intent' and c.due_at <= $1::timestamptz + interval '12 seconds'))
     and (c.state <> 'unknown' or c.claimed_at > $1::timestamptz - make_interval(secs => c.ring_timeout_secs + c.max_duration_secs + 60))";
 
 impl Store {
