@@ -164,7 +164,7 @@ async fn wake(app: &App, picked: &Picked, now: Timestamp) {
         let mut delay = Duration::try_from(slot.duration_since(now)).unwrap_or_default();
         // Queues know whole seconds. At a slow rate place-call comes early and waits for the slot; at a fast one its few
         // instances would all be waiting, so it comes up to a second late.
-        if app.dialling.pace.rate > 2.0 && delay.subsec_nanos() > 0 {
+        if app.dialling.pace.rate > 2.0 && delay.subsec_millis() > 300 {
             delay += Duration::from_secs(1);
         }
         if let Err(error) = queue.send_after(&CallCommand::Place { call_id: *call_id }, delay).await {

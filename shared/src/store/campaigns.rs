@@ -283,8 +283,15 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn breaker_counts(&self, id: Uuid, budget: &Budget, now: Timestamp) -> Result<Counts, StoreError> {
-        let typed =
-            [(&id.to_string() as _, Type::TEXT), (&LAST_ATTEMPTS as _, Type::INT8), (&now as _, Type::TIMESTAMPTZ)];
+        // Counted over the whole campaign, so only where there is a bound.
+        let (calls, spend) = (budget.max_calls.is_some(), budget.max_spend.is_some());
+        let typed = [
+            (&id.to_string() as _, Type::TEXT),
+            (&LAST_ATTEMPTS as _, Type::INT8),
+            (&now as _, Type::TIMESTAMPTZ),
+            (&calls as _, Type::BOOL),
+            (&spend as _, Type::BOOL),
+        ];
         let row = self.session().await?.client()?.query_typed_one(COUNTS, &typed).await?;
         let count = |at: usize| u32::try_from(row.get::<_, i64>(at)).unwrap_or(u32::MAX);
         Ok(Counts {
