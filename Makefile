@@ -36,7 +36,7 @@ ARGS ?=
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/stack.ready ## up, then twelve calls of mixed fate and a table of what became of them
+demo: $(VENV)/stack.ready ## up, then a campaign of forty people in four zones and a table of what became of them
 	@exec $(STACK) demo $(ARGS)
 
 up: $(VENV)/stack.ready ## start the local stack: PostgreSQL, local AWS, simulator, the deployed template

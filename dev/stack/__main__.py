@@ -33,7 +33,7 @@ def main() -> int:
     database = verbs.add_parser("postgres", help="stop or start PostgreSQL alone, to see what the rest does without it")
     database.add_argument("what", choices=("stop", "start"))
     verbs.add_parser("psql", help="psql on the stack's database; takes psql's own options")
-    demo = verbs.add_parser("demo", help="up, then twelve calls of mixed fate")
+    demo = verbs.add_parser("demo", help="up, then a campaign of forty people")
     demo.add_argument("--timeout", type=float, default=120, help="seconds until all must be settled (default 120)")
     arguments, arguments.rest = parser.parse_known_args()
     if arguments.rest and arguments.verb != "psql":

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import processes
 from build import functions
 from cloud import CREDENTIALS, Cloud
+from hours import clock_offset
 from layout import API_ID, REGION, STACK_NAME, VENV_BIN, Layout, Memory, StackError, say, write_private
+from simulator import AGENT_CONCURRENCY, calls_per_second
 
 ARTIFACTS = "deploy-artifacts"
 DIGEST_TAG = "elevenwire-digest"
+OFFSET = "GuardClockOffsetSecs"
 DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS")
 
@@ -46,9 +50,30 @@ def parameters(memory: Memory, cloud: Cloud, database_url: str, simulator_url: s
         "ApiTokens": f"local:admin:{token_digest}",
         "PublicBaseUrl": base_url(cloud),
         "CallRetryDelayMs": "500",
+        "SignalWireCallsPerSecond": f"{calls_per_second():g}",
+        "ElevenLabsConcurrency": str(AGENT_CONCURRENCY),
     }
     revision = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
-    return {**given, "SecretsRevision": revision}
+    # Not in the revision: functions that never ask the guard stay as they are.
+    return {**given, "SecretsRevision": revision, OFFSET: str(clock_offset(datetime.now(UTC), deployed_offset(cloud)))}
+
+
+def deployed_offset(cloud: Cloud) -> int | None:
+    stack = describe(cloud)
+    if not stack or stack["StackStatus"] not in DEPLOYED:
+        return None
+    return next(
+        (int(one["ParameterValue"]) for one in stack.get("Parameters", []) if one["ParameterKey"] == OFFSET), None
+    )
+
+
+def played_hour(given: dict[str, str]) -> str:
+    """For the person who runs `make up`: nothing, or which hour the guard is told."""
+    seconds = int(given[OFFSET])
+    if not seconds:
+        return ""
+    hour = datetime.now(UTC) + timedelta(seconds=seconds)
+    return f", the guard is told that it is {hour:%A %Y-%m-%d %H:%M} UTC, a lawful hour"
 
 
 def deploy(layout: Layout, cloud: Cloud, digest: str, given: dict[str, str]) -> Deployment:

@@ -33,7 +33,8 @@ PLACEHOLDER = re.compile(r"\{\{([^{}]+)\}\}")
 ANY = "…"
 # What happens behind a queue takes its time.
 SOON = 15.0
-AREAS = (212, 312, 415, 503, 602, 617, 702, 808)
+# In the contiguous states: the hour that a local stack plays is night in Hawaii.
+AREAS = (212, 312, 415, 503, 602, 617, 702, 801)
 # One number after the other: drawn by chance, two events of a run could meet at one. Only the first is chance.
 TURNS = itertools.count(random.randrange(720))
 

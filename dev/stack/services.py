@@ -107,6 +107,7 @@ def restart(crash: bool, away: float) -> None:
 def bundle() -> dict[str, str]:
     """A fresh stack in a folder of its own, beside the user's; its logs stay after the run."""
     os.environ["LOCAL_DIR"] = ".local/test"
+    os.environ.setdefault("SIMULATOR_CALLS_PER_SECOND", "20")
     base = ROOT / ".local" / "test"
     base.mkdir(parents=True, exist_ok=True)
     lock = (base / "lock").open("w")

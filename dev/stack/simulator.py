@@ -17,6 +17,17 @@ SERVICE = "simulator"
 AGENT_NUMBER = "+14155550100"
 AGENT_ID = "agent_demo0000000000000000000000"
 OWN_NUMBER = "+14155550199"
+# Calls that the agents' vendor holds at once; the stack is deployed with the same.
+AGENT_CONCURRENCY = 30
+
+
+def calls_per_second() -> float:
+    """What the carrier dials; the stack is deployed with the same."""
+    asked = os.environ.get("SIMULATOR_CALLS_PER_SECOND") or "4"
+    try:
+        return float(asked)
+    except ValueError:
+        raise StackError(f"SIMULATOR_CALLS_PER_SECOND={asked} is not a number") from None
 
 
 class Simulator:
@@ -57,6 +68,7 @@ class Simulator:
     def configure(self, secrets: dict[str, str], base_url: str) -> None:
         """Who calls whom, with which secrets; calls run ten times as fast as real ones unless told otherwise."""
         hooks = f"{base_url}/api/webhooks/elevenlabs"
+        ours = {"X-Elevenwire-Secret": secrets["elevenlabs_initiation"]}
         settings = {
             "project_id": secrets["signalwire_project"],
             "api_token": secrets["signalwire_token"],
@@ -67,17 +79,20 @@ class Simulator:
             "webhook_url": hooks,
             "retry_enabled": True,
             "initiation_url": f"{hooks}/initiation",
-            "initiation_headers": {"X-Elevenwire-Secret": secrets["elevenlabs_initiation"]},
+            "initiation_headers": ours,
+            "opt_out_tool_url": f"{base_url}/api/tools/opt-out",
+            "opt_out_tool_headers": ours,
             "numbers": [{"number": AGENT_NUMBER, "agent_id": AGENT_ID, "name": "Demo agent"}],
             "time_scale": float(os.environ.get("SIMULATOR_TIME_SCALE") or 10),
-            "calls_per_second": float(os.environ.get("SIMULATOR_CALLS_PER_SECOND") or 4),
+            "calls_per_second": calls_per_second(),
+            "agent_concurrency": AGENT_CONCURRENCY,
         }
         self.ask("PATCH", "/control/config", settings)
 
 
 def ask(method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
-    """One JSON request; an answer of 400 and above is an error that quotes the answer."""
-    data = None if body is None else json.dumps(body).encode()
+    """One request, in JSON unless the body is bytes; an answer of 400 and above is an error that quotes the answer."""
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json", **(headers or {})}, method=method)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:

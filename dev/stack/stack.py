@@ -26,6 +26,8 @@ class Stack:
     layout: Layout
     memory: Memory
     started: list[str] = field(default_factory=list)
+    # What is to be said of the hour that is played, once it is up.
+    hour: str = ""
 
     @classmethod
     def open(cls) -> Stack:
@@ -68,7 +70,8 @@ class Stack:
             self.undo()
             raise
         env = deploy.read_env(self.layout.env_file)
-        say(f"up after {time.monotonic() - begun:.1f} s: {env['BASE_URL']}  (settings in {self.layout.env_file})")
+        settings = f"(settings in {self.layout.env_file}{self.hour})"
+        say(f"up after {time.monotonic() - begun:.1f} s: {env['BASE_URL']}  {settings}")
         return env
 
     def undo(self) -> None:
@@ -114,6 +117,7 @@ class Stack:
         self._begin("simulator", lambda: self.simulator.start(built))
         given = deploy.parameters(self.memory, self.cloud, self.urls["DATABASE_URL"], self.simulator.url)
         made = deploy.deploy(self.layout, self.cloud, digest, given)
+        self.hour = deploy.played_hour(given)
         deploy.write_files(self.layout, self.memory, self.cloud, self.urls, made)
         deploy.invoke(self.cloud, "migrate", {})
         self.simulator.configure(self.memory.secrets, self.urls["BASE_URL"])

@@ -9,16 +9,24 @@ from typing import Any
 import pytest
 from conftest import Template
 
+# Where the settings of every function that asks the guard or claims are read, by `Dialling::from_env`.
+DIALLING_FILE = "shared/src/dialling.rs"
+# Played only on the local stack, which is proved by the addresses of both vendors.
+PLAYED = "GUARD_CLOCK_OFFSET_SECS SIGNALWIRE_SPACE_URL ELEVENLABS_API_URL"
+DIALLING = f" SIGNALWIRE_CALLS_PER_SECOND SINGLE_CALLS_EVERY ELEVENLABS_CONCURRENCY OWN_NUMBERS {PLAYED}"
+
 # What a function reads from its environment, and nothing besides. The crates have the same list in their `from_env`.
 ENVIRONMENT = {
-    "initiate-call": "DATABASE_URL API_TOKENS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS PUBLIC_BASE_URL",
+    "initiate-call": (
+        "DATABASE_URL API_TOKENS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS PUBLIC_BASE_URL" + DIALLING
+    ),
     "place-call": (
         "DATABASE_URL SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN PUBLIC_BASE_URL CALLS_QUEUE_URL "
-        "CALL_MAX_RETRIES CALL_RETRY_DELAY_MS DEAD_LETTER_QUEUE_URL"
+        "CALL_MAX_RETRIES CALL_RETRY_DELAY_MS DEAD_LETTER_QUEUE_URL" + DIALLING
     ),
     "place-trunk-call": (
         "DATABASE_URL ELEVENLABS_API_KEY ELEVENLABS_API_URL TRUNK_CALLS_QUEUE_URL CALL_MAX_RETRIES CALL_RETRY_DELAY_MS "
-        "DEAD_LETTER_QUEUE_URL"
+        "DEAD_LETTER_QUEUE_URL" + DIALLING
     ),
     "signalwire-webhook": "SIGNALWIRE_SIGNING_SECRET PUBLIC_BASE_URL CALL_EVENTS_QUEUE_URL ELEVENLABS_SIP_HOST",
     "personalize-call": "DATABASE_URL ELEVENLABS_INITIATION_SECRET",
@@ -34,14 +42,14 @@ ENVIRONMENT = {
     "audio-webhook": (
         "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL RECORDINGS_QUEUE_URL DEAD_LETTER_QUEUE_URL"
     ),
-    "import-contacts": "DATABASE_URL S3_BUCKET IMPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL",
-    "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL",
+    "import-contacts": "DATABASE_URL S3_BUCKET IMPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL" + DIALLING,
+    "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS" + DIALLING,
     "reconcile": (
         "DATABASE_URL S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN ELEVENLABS_API_KEY "
         "ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_MEND PUBLIC_BASE_URL CALLS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL "
         "RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL"
     ),
-    "api": "DATABASE_URL API_TOKENS S3_BUCKET IMPORTS_QUEUE_URL",
+    "api": "DATABASE_URL API_TOKENS S3_BUCKET CALLS_QUEUE_URL IMPORTS_QUEUE_URL CALL_TIMEOUT_SECS" + DIALLING,
     "health": (
         "DATABASE_URL API_TOKENS S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN "
         "ELEVENLABS_API_KEY ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_ALLOWED_IPS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL "
@@ -103,7 +111,7 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
     ),
     "import-contacts": own("ImportsQueue") | s3("imports", "GetObject", "PutObject"),
     "campaign-trigger": send("CallsQueue", "TrunkCallsQueue"),
-    "api": s3("imports", "GetObject", "PutObject") | send("ImportsQueue"),
+    "api": s3("imports", "GetObject", "PutObject") | send("CallsQueue", "ImportsQueue"),
     "health": (
         s3("health", "GetObject", "PutObject")
         | {("s3:ListBucket", "Bucket")}
@@ -134,10 +142,45 @@ def test_a_function_gets_exactly_the_settings_that_it_reads(template: Template, 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)
 def test_what_the_code_reads_is_given(template: Template, root: Path, name: str) -> None:
-    code = "".join(path.read_text() for path in (root / "functions" / name / "src").rglob("*.rs"))
+    assert names_in(code_of(root, name)) <= set(template.functions[name].variables)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_the_dialling_settings_go_to_whoever_reads_them(template: Template, root: Path, name: str) -> None:
+    settings = names_in((root / DIALLING_FILE).read_text())
+    assert settings == set(DIALLING.split())
+    given = set(template.functions[name].variables)
+    if "Dialling::from_env" in code_of(root, name):
+        assert settings <= given
+    else:
+        assert not given & settings - set(PLAYED.split())
+        assert "GUARD_CLOCK_OFFSET_SECS" not in given
+
+
+def code_of(root: Path, name: str) -> str:
+    return "".join(path.read_text() for path in (root / "functions" / name / "src").rglob("*.rs"))
+
+
+def names_in(code: str) -> set[str]:
     every = {variable for names in ENVIRONMENT.values() for variable in names.split()}
-    read = set(re.findall(r'"([A-Z][A-Z0-9_]+)"', code)) & every
-    assert read <= set(template.functions[name].variables)
+    return set(re.findall(r'"([A-Z][A-Z0-9_]+)"', code)) & every
+
+
+def test_another_hour_is_played_on_the_local_stack_alone(template: Template, root: Path) -> None:
+    """So is what proves it, where the function itself has nothing to say to that vendor."""
+    for name, function in template.functions.items():
+        own = names_in(code_of(root, name))
+        for variable, value in function.variables.items():
+            played = variable == "GUARD_CLOCK_OFFSET_SECS" or (variable in PLAYED.split() and variable not in own)
+            assert (value != everywhere(value)) == played, f"{name}: {variable}"
+
+
+def everywhere(value: Any) -> Any:
+    """What a variable is, apart from being left out in AWS."""
+    match value:
+        case {"Fn::If": ["IsAws", {"Ref": "AWS::NoValue"}, local]}:
+            return local
+    return value
 
 
 @pytest.mark.parametrize("name", GRANTS)
@@ -181,6 +224,7 @@ def test_secrets_come_from_the_one_secret_under_their_own_name(template: Templat
     used = set()
     for function in template.functions.values():
         for variable, value in function.variables.items():
+            value = everywhere(value)
             text = value.get("Fn::Sub", "") if isinstance(value, dict) else ""
             if "resolve:" in text:
                 assert text == f"{{{{resolve:secretsmanager:${{Secrets}}:SecretString:{variable}}}}}"

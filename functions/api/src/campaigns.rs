@@ -11,6 +11,7 @@ use elevenwire::auth::Scope;
 use elevenwire::campaign;
 use elevenwire::http::{Reply, json_object};
 use elevenwire::problem::{FieldError, Problem};
+use elevenwire::queue::CallCommand;
 use elevenwire::store::campaigns::{Campaign, Moved, Progress};
 use elevenwire::store::intents::new_id;
 use elevenwire::store::stops;
@@ -36,6 +37,9 @@ pub fn routes() -> Router<Arc<App>> {
 
 /// Campaigns of a page.
 const PAGE: i64 = 50;
+
+/// Attempts that are picked and not yet placed are few: ten seconds of the carrier's timetable.
+const MOST_WOKEN: i64 = 100;
 
 fn missing() -> Answer {
     wrong(Problem::not_found("There is no campaign with this id. GET /api/campaigns lists them."))
@@ -167,7 +171,23 @@ async fn start(State(app): State<Arc<App>>, Path(id): Path<String>, headers: Hea
 }
 
 async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
-    go(&app, &id, &headers, &body, campaign::State::Running).await
+    let answer = go(&app, &id, &headers, &body, campaign::State::Running).await?;
+    wake(&app, self::id(&id)?).await;
+    Ok(answer)
+}
+
+/// Attempts that found the campaign paused go on at once. What the queue does not take, or the database, the trigger's
+/// sweep wakes.
+async fn wake(app: &App, id: Uuid) {
+    let woken = match app.store.due_after_pause(id, MOST_WOKEN, (app.now)()).await {
+        Ok(woken) => woken,
+        Err(error) => return tracing::warn!(error = %error, "attempts wait until they look again"),
+    };
+    for call_id in woken {
+        if let Err(error) = app.calls.send(&CallCommand::Place { call_id }).await {
+            return tracing::warn!(error = %error, "could not wake place-call; the trigger will");
+        }
+    }
 }
 
 async fn pause(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {

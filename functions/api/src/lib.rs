@@ -3,6 +3,7 @@
 mod agents;
 mod campaign_body;
 mod campaigns;
+mod contacts;
 mod guard;
 mod imports;
 mod stops;
@@ -111,6 +112,7 @@ pub fn router(app: App) -> Router {
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
         .route("/api/calls/{id}", get(get_call))
         .merge(campaigns::routes())
+        .merge(contacts::routes())
         .merge(stops::routes())
         .merge(guard::routes())
         .merge(suppressions::routes())

@@ -22,7 +22,7 @@ const FRESH: Duration = Duration::from_secs(2);
 
 /// After this long an attempt that found no room, or a stop, is looked at again.
 const NO_ROOM_SECS: i64 = 5;
-const STOPPED_SECS: i64 = 60;
+pub(super) const STOPPED_SECS: i64 = 60;
 
 /// What the owner says about an attempt now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

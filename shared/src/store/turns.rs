@@ -38,6 +38,31 @@ const UNDER_WAY: &str = "(c.state in ('placing', 'unknown', 'queued', 'ringing',
     and (c.state <> 'unknown' or c.claimed_at > $1::timestamptz - make_interval(secs => c.ring_timeout_secs + c.max_duration_secs + 60))";
 
 impl Store {
+    /// After a pause: attempts of a campaign that found it paused are due now, and not when they would have looked again.
+    /// Answers those that the carrier dials.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn due_after_pause(&self, campaign: Uuid, most: i64, now: Timestamp) -> Result<Vec<Uuid>, StoreError> {
+        let sql = "update calls set due_at = $2, updated_at = $2 where id in (
+                select id from calls where campaign_id = $1 and state = 'intent' and due_at > $2
+                    and due_at <= $2::timestamptz + make_interval(secs => $3) order by due_at limit $4
+            ) and state = 'intent' returning id, connect";
+        let looks_again = i32::try_from(super::fence::STOPPED_SECS).unwrap_or(60);
+        let campaign = campaign.to_string();
+        let typed = [
+            (&campaign as _, Type::TEXT),
+            (&now as _, Type::TIMESTAMPTZ),
+            (&looks_again as _, Type::INT4),
+            (&most as _, Type::INT8),
+        ];
+        let mut session = self.session().await?;
+        let tx = session.begin().await?;
+        let rows = tx.query_typed(sql, &typed).await?;
+        commit(tx).await?;
+        Ok(rows.iter().filter(|row| row.get::<_, &str>(1) == "sip").map(|row| row.get(0)).collect())
+    }
+
     /// The campaigns that run, and have begun.
     ///
     /// # Errors

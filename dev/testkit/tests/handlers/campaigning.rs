@@ -178,8 +178,9 @@ async fn an_attempt_that_was_picked_before_the_pause_waits_and_goes_on_after_it(
     assert_eq!(world.vendors.book(|book| book.dials.len()), 0, "its claim sees the pause");
     assert_eq!(world.database.count("select count(*) from calls where state = 'intent'").await, 2);
     go(&world, id, "resume").await;
-    world.clock.advance(Duration::from_secs(90));
-    world.sweep().await;
+    // Nobody waits for the minute after which they would have looked again.
+    let due = format!("select count(*) from calls where due_at <= '{}'", world.clock.now());
+    assert_eq!(world.database.count(&due).await, 2);
     assert_eq!(play(&world, id).await["progress"]["outcomes"], json!({"answered": 2}));
     assert_eq!(world.vendors.book(|book| book.dials.len()), 2);
 }
@@ -323,4 +324,38 @@ async fn an_outcome_that_is_refined_later_ends_a_contact_that_already_waits() {
     world.tick().await;
     assert_eq!(world.database.count("select count(*) from contacts where outcome = 'answered'").await, 1);
     assert_eq!(world.vendors.book(|book| book.dials.len()), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contacts_of_a_campaign_are_read_page_by_page_with_what_became_of_them() {
+    let world = World::start().await;
+    let numbers: Vec<String> = ["01", "53", "54"].iter().flat_map(|fate| numbers(1, fate)).collect();
+    let id = campaign(&world, json!({}), &numbers).await;
+    let other = campaign(&world, json!({}), &["+14155220002".to_owned()]).await;
+    let page = |query: &str| format!("/api/campaigns/{id}/contacts?{query}");
+    let waiting = world.get(&page("status=waiting")).await;
+    assert_eq!((waiting["contacts"].as_array().unwrap().len(), &waiting["next"]), (3, &Value::Null), "{waiting:#}");
+    assert_eq!(waiting["contacts"][0]["variables"], json!({"first_name": "Maria"}));
+    assert!(waiting["contacts"][0]["due_at"].is_string() && waiting["contacts"][0]["last_call"].is_null());
+    go(&world, id, "start").await;
+    play(&world, id).await;
+
+    let first = world.get(&page("limit=2")).await;
+    let second = world.get(&page(&format!("limit=2&cursor={}", first["next"].as_str().unwrap()))).await;
+    let of = |page: &Value, field: &str| -> Vec<Value> {
+        page["contacts"].as_array().unwrap().iter().map(|contact| contact[field].clone()).collect()
+    };
+    let both = |field: &str| [of(&first, field), of(&second, field)].concat();
+    assert_eq!(json!(both("number")), json!(numbers), "each once, in the order of the file");
+    assert_eq!(json!(both("outcome")), json!(["answered", "declined", "unreachable"]));
+    assert_eq!((json!(both("attempts")), &second["next"]), (json!([1, 1, 1]), &Value::Null));
+    let call = world.get(&format!("/api/calls/{}", both("last_call")[0].as_str().unwrap())).await;
+    assert_eq!(call["outcome"], "answered");
+    assert_eq!(world.get(&page("status=calling")).await["contacts"], json!([]));
+    assert_eq!(world.get(&format!("/api/campaigns/{other}/contacts")).await["contacts"].as_array().unwrap().len(), 1);
+
+    let (status, problem) = world.send(Method::GET, &page("status=lost"), None, &[]).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &"status".into()));
+    let nobodys = format!("/api/campaigns/{}/contacts", Uuid::new_v4());
+    assert_eq!(world.send(Method::GET, &nobodys, None, &[]).await.0, 404);
 }
