@@ -55,6 +55,11 @@ impl Clock {
         self.0.fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::Relaxed);
         simulator::clock::advance(by);
     }
+
+    /// Moves on to the next two hours in which anybody between the oceans may be called.
+    pub fn await_lawful_hours(&self) {
+        self.advance(until_lawful(self.now()));
+    }
 }
 
 /// How far away the next two hours are in which anybody between the oceans may be called: a test passes at any hour of any
@@ -148,7 +153,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clock = Clock::default();
-        clock.advance(until_lawful(Timestamp::now()));
+        clock.await_lawful_hours();
         let apps = Arc::new(apps(&clock, &database, &cloud, &vendors, &url, &dialling));
         let router = before(doors::router(Arc::clone(&apps)));
         tokio::spawn(async move { axum::serve(listener, router).await });
