@@ -28,10 +28,11 @@ AWS_STACK ?=
 TARGET ?=
 SECONDS ?= 20
 CALLS ?= 1000
+ROWS ?= 1000000
 SEED ?= 1
 ARGS ?=
 
-.PHONY: help demo up down reset status test chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
+.PHONY: help demo up down reset status test bench chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -60,6 +61,15 @@ test: $(VENV)/checks.ready $(VENV)/nextest.ready ## all tests; sets up what they
 chaos: $(VENV)/stack.ready ## CALLS calls while everything goes wrong, held against the simulator's book: SEED=… ARGS=--drop-all-webhooks
 	@cargo build --quiet --locked -p chaos
 	exec $(VENV)/bin/python dev/stack/services.py run -- cargo run --quiet --locked -p chaos -- --calls $(CALLS) --seed $(SEED) $(ARGS)
+
+bench: $(VENV)/stack.ready ## speed, by hand: guard decisions, a tick with ROWS contacts, an import of ROWS rows
+	@cargo build --quiet --locked --profile bench -p guard-proof -p campaign-trigger -p import-contacts --bin guard-proof --examples
+	# Where cargo keeps what it makes with this profile.
+	built="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release"
+	"$$built/guard-proof"
+	for bench in tick measure; do
+	  $(VENV)/bin/python dev/stack/services.py run -- "$$built/examples/$$bench" $(ROWS)
+	done
 
 lint: $(VENV)/checks.ready ## fmt, clippy, cargo-deny, cfn-lint, sam validate, ruff
 	@cargo fmt --all --check

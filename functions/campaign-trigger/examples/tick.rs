@@ -1,8 +1,8 @@
 //! What a tick costs with a million contacts: plans and times of the trigger's statements, over a PostgreSQL of its own,
 //!
 //! ```text
-//! cargo build --release -p campaign-trigger --example measure
-//! .venv/bin/python dev/stack/services.py run -- target/release/examples/measure 1000000
+//! cargo build --release -p campaign-trigger --example tick
+//! .venv/bin/python dev/stack/services.py run -- target/release/examples/tick 1000000
 //! ```
 
 #![expect(
