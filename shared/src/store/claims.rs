@@ -271,6 +271,9 @@ async fn intent(
         Err((until, because)) => return wait_until(tx, call_id, until, because, now).await,
     };
     keep_evidence(tx, about, &situation, &decision, dialling, now).await?;
+    if situation.contact.own {
+        tracing::info!(call.id = %call_id, "an own number: hours and consent were not looked at");
+    }
     let ask = u32::try_from(row.get::<_, i32>("asks")).unwrap_or(0) + 1;
     let claimed = Fact::Claimed { ask, connect: Connect::parse(row.get("connect")) };
     learn(tx, call_id, &[Event::new(claimed, now).into()], now).await?;

@@ -80,6 +80,24 @@ async fn five_campaigns_share_the_rate_and_the_carriers_queue_stays_short() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn at_one_call_a_second_at_most_two_wait_at_the_carrier() {
+    let config = simulator::Config { time_scale: 200.0, calls_per_second: 1.0, ..simulator::Config::default() };
+    let world = World::start_as(config, Dialling { concurrency: 1000, ..Dialling::default() }).await;
+    let id = campaign(&world, json!({}), &numbers(12, "01")).await;
+    go(&world, id, "start").await;
+    let singles = ["+14155550101", "+14155550201"];
+    for number in singles {
+        world.call(number).await;
+    }
+    run(&world, &[id]).await;
+    let (dials, queued) = world.vendors.book(|book| (book.dials.len(), book.max_queue_depth));
+    assert_eq!(dials, 14);
+    assert!(queued <= 2, "{queued} waited at the carrier at once");
+    let seconds = most_within(&asked(&world), Duration::from_secs(4));
+    assert!(seconds <= 4 + 2, "{seconds} calls in four seconds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_single_call_does_not_wait_for_a_campaign() {
     let world = World::start_as(
         simulator::Config { time_scale: 200.0, calls_per_second: 1.0, ..simulator::Config::default() },
