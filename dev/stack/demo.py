@@ -135,6 +135,8 @@ def conduct(stack: Stack, campaign: Campaign, deadline: float) -> None:
         progress = seen["progress"]
         show.progress(seen)
         if progress["done"] == len(campaign.people):
+            # Its next run sees that nobody is left, and finishes it.
+            trigger(stack)
             break
         if not paused_at and 5 * progress["done"] >= len(campaign.people):
             campaign.move("pause")

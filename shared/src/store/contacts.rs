@@ -27,7 +27,8 @@ const BATCH: i64 = 100;
 /// How long an attempt may wait for room before it is given back: its contact is then picked anew.
 const WORTH_PLACING_MINUTES: i64 = 15;
 
-/// A call whose outcome may still be refined is given this long before its contact goes on.
+/// A call whose outcome may still be refined is given this long before its contact goes on: the agent's words may say that
+/// it was a voicemail that answered.
 const OUTCOME_GRACE_MINUTES: i64 = 10;
 
 /// A campaign's turn: whom it calls with, and how many attempts it may make now.
@@ -355,7 +356,8 @@ select k.id, m.settings, m.state as campaign_state, c.outcome, c.asks > 0 as ask
     (select count(*) from calls o where o.contact_id = k.id and o.outcome = c.outcome and o.asks > 0) as same_outcome
 from contacts k join calls c on c.id = k.last_call join campaigns m on m.id = k.campaign_id
 where k.status = 'calling' and c.state = 'ended'
-    and (c.outcome_final or coalesce(c.ended_at, c.updated_at) <= $1::timestamptz - make_interval(mins => $2))
+    and (c.outcome_final and (c.outcome <> 'answered' or c.transcript <> 'expected')
+        or coalesce(c.ended_at, c.updated_at) <= $1::timestamptz - make_interval(mins => $2))
 order by c.ended_at limit $3 for update of k skip locked";
 
 async fn move_on(tx: &Transaction<'_>, row: &Row, now: Timestamp) -> Result<(), StoreError> {

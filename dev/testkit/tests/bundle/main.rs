@@ -10,6 +10,7 @@
 )]
 
 mod calls;
+mod campaigns;
 mod events;
 mod health;
 mod operations;

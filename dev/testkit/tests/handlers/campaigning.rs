@@ -359,3 +359,15 @@ async fn the_contacts_of_a_campaign_are_read_page_by_page_with_what_became_of_th
     let nobodys = format!("/api/campaigns/{}/contacts", Uuid::new_v4());
     assert_eq!(world.send(Method::GET, &nobodys, None, &[]).await.0, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_answered_is_not_done_before_the_transcript_tells_whether_it_was_a_voicemail() {
+    let world = World::start().await;
+    // Only reconcile brings transcripts, a while after the calls.
+    super::settling::faults(&world, &json!([{ "where": "post_call_transcription", "kind": "drop" }]));
+    let id = campaign(&world, json!({"voicemail": "retry", "max_attempts": 2}), &numbers(1, "50")).await;
+    go(&world, id, "start").await;
+    let ended = play(&world, id).await;
+    assert_eq!(ended["progress"]["outcomes"], json!({"exhausted": 1}), "{ended:#}");
+    assert_eq!(world.vendors.book(|book| book.dials.len()), 2, "a voicemail is tried again");
+}
