@@ -113,7 +113,8 @@ impl Store {
         let sql = "update campaigns m set state = 'finished', ended_at = $1, updated_at = $1, decided_by = null,
                 because = case when m.ends_at <= $1 then 'its end has come' else 'every contact is done' end
             where state in ('running', 'paused') and (ends_at <= $1 or (state = 'running'
-                and not exists (select 1 from contacts k where k.campaign_id = m.id and k.status <> 'done')
+                and not exists (select 1 from contacts k where k.campaign_id = m.id and k.status = 'waiting')
+                and not exists (select 1 from contacts k where k.campaign_id = m.id and k.status = 'calling')
                 and not exists (select 1 from imports i where i.campaign_id = m.id and i.state in ('queued', 'running'))
                 and exists (select 1 from contacts k where k.campaign_id = m.id)))
             returning id";
