@@ -21,7 +21,8 @@ RETRIES: dict[str, Any] = {
     "screened": None,
     "failed": {"delay_secs": 3, "most": 1},
 }
-PAUSE_SECS = 2.0
+# When some are on the line and some still wait.
+PAUSE_AFTER_SECS, PAUSE_SECS = 6.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,8 @@ def conduct(stack: Stack, campaign: Campaign, deadline: float) -> None:
         progress = seen["progress"]
         show.progress(seen)
         if progress["done"] == len(campaign.people):
-            # Its next run sees that nobody is left, and finishes it.
-            trigger(stack)
             break
-        if not paused_at and 5 * progress["done"] >= len(campaign.people):
+        if not paused_at and time.monotonic() - show.begun > PAUSE_AFTER_SECS:
             campaign.move("pause")
             paused_at, held = time.monotonic(), progress["waiting"]
             show.line(f"paused: {held} wait, whoever is on the line may finish")

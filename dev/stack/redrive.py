@@ -25,12 +25,12 @@ from target import Target
 HIDDEN_SECS = 300
 NO_REASON = "received too often (the queue's own limit)"
 # What may be shown of a message: ids and keys, never words or numbers of people.
-SHOWN = ("kind", "call_id", "conversation_id", "event_type", "raw_key")
+SHOWN = ("kind", "call_id", "conversation_id", "event_type", "raw_key", "import_id")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="redrive", description=__doc__)
-    parser.add_argument("queue", nargs="?", help="calls, call-events, transcriptions, recordings, imports")
+    parser.add_argument("queue", nargs="?", help="calls, trunk-calls, call-events, transcriptions, recordings, imports")
     parser.add_argument("--queue-url", help="with --dead-letter-url: two addresses instead of a name")
     parser.add_argument("--dead-letter-url")
     parser.add_argument("--dry-run", action="store_true", help="only show them")

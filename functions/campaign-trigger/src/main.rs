@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign_trigger::{App, Config, Wanted, obey, sweep, tick, watch};
+use campaign_trigger::{App, Config, Wanted, finish, obey, sweep, tick, watch};
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
 use elevenwire::store::Store;
@@ -44,6 +44,7 @@ async fn main() -> Result<(), Error> {
             woken += sweep(app, Timestamp::now()).await?;
             let done = tick(app, Timestamp::now()).await?;
             attempts += done.attempts;
+            finish(app, Timestamp::now()).await?;
             if done.running == 0 || begun.elapsed() + EVERY > FOR {
                 break;
             }

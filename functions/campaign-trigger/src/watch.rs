@@ -18,9 +18,7 @@ use crate::pick::caller_ids;
 /// # Errors
 /// When the database does not answer; the next minute does it all again.
 pub async fn watch(app: &App, now: Timestamp) -> Result<(), Failure> {
-    for id in app.store.finish_campaigns(now).await? {
-        tracing::info!(campaign.id = %id, "finished");
-    }
+    finish(app, now).await?;
     app.store.sum_up_tallies().await?;
     let running = app.store.running(now).await?;
     if running.is_empty() {
@@ -39,6 +37,17 @@ pub async fn watch(app: &App, now: Timestamp) -> Result<(), Failure> {
             let why = "networks refuse all its caller ids: they rest for a day";
             pause(app, campaign, "network_blocked", why, now).await?;
         }
+    }
+    Ok(())
+}
+
+/// Ends the campaigns whose end has come, or that have nobody left.
+///
+/// # Errors
+/// As [`watch`].
+pub async fn finish(app: &App, now: Timestamp) -> Result<(), Failure> {
+    for id in app.store.finish_campaigns(now).await? {
+        tracing::info!(campaign.id = %id, "finished");
     }
     Ok(())
 }
