@@ -36,7 +36,9 @@ pub(crate) struct Drawer {
 
 impl Drawer {
     pub(crate) fn new(run: &Run) -> Self {
-        Self { dice: run.dice(1), next: 0, used: Vec::new() }
+        let used: Vec<String> = run.campaigns.iter().flat_map(|plan| plan.numbers.iter().take(10).cloned()).collect();
+        // The first ones are the campaigns'.
+        Self { dice: run.dice(1), next: u32::try_from(run.settings.contacts()).unwrap_or(0), used }
     }
 
     fn draw(&mut self) -> (Value, Wish, bool) {
@@ -63,6 +65,7 @@ impl Drawer {
             "to": to,
             "agent": agent.name(),
             "timeout_secs": rings,
+            "when": "next_window",
             "campaign": dice.random_bool(0.5).then_some("spring"),
             "variables": { "first_name": NAMES[dice.random_range(0..NAMES.len())], "order": format!("A-{}", self.next) },
         });
@@ -112,9 +115,11 @@ async fn send(run: &Run, body: &Value, wish: Wish, twice: bool) {
     };
     let ids: Vec<Uuid> = answers.iter().filter_map(|answer| answer.1["id"].as_str()?.parse().ok()).collect();
     let busy = answers.iter().filter(|(status, _)| *status == 409);
+    // Who asked not to be called any more is not called.
+    let no = answers.iter().filter(|(status, _)| *status == 422 && wish.to.ends_with("59")).count();
     // One of two may have found the number busy with an earlier call: never with the call of its own key.
     let with_itself = |said: &Value| ids.iter().any(|id| said["link"].to_string().contains(&id.to_string()));
-    if ids.len() + busy.clone().count() < answers.len()
+    if ids.len() + busy.clone().count() + no < answers.len()
         || ids.iter().any(|id| *id != ids[0])
         || busy.clone().any(|(_, said)| with_itself(said))
     {
@@ -122,6 +127,7 @@ async fn send(run: &Run, body: &Value, wish: Wish, twice: bool) {
     }
     match ids.first() {
         Some(id) => drop(run.wishes.lock().unwrap().insert(*id, wish)),
+        None if no > 0 => count(&run.counters.refused),
         None => count(&run.counters.busy),
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use elevenwire::dialling::Dialling;
+use elevenwire::store::pace::Pace;
 use serde_json::{Value, json};
 use testkit::World;
 use testkit::world::{AGENT_NUMBER, CALLER_ID};
@@ -12,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::callers::{self, Drawer};
+use crate::campaigns;
 use crate::injected::{self, count};
 use crate::judge::{self, Verdict};
 use crate::pump;
@@ -21,7 +24,8 @@ use crate::run::{Agent, Run};
 /// What a run is to be.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Calls that are to come to an end. One that the carrier never had is given up, and another is placed in its stead.
+    /// Half of it are single calls that are to come to an end: one that the carrier never had is given up, and another is
+    /// placed in its stead. The other half are contacts of campaigns.
     pub calls: usize,
     /// All chance of the run comes from it.
     pub seed: u64,
@@ -31,6 +35,24 @@ pub struct Settings {
     pub restarts: usize,
 }
 
+impl Settings {
+    /// People whom campaigns call; some are in two campaigns.
+    #[must_use]
+    pub fn contacts(&self) -> usize {
+        self.calls / 2
+    }
+
+    /// Calls that somebody wishes for.
+    #[must_use]
+    pub fn singles(&self) -> usize {
+        self.calls - self.contacts()
+    }
+}
+
+/// Calls a second of the carrier's space, by our settings. The run's own clock leaps, and the simulator's pace is in true
+/// seconds: it is given twice that.
+pub(crate) const RATE: f64 = 50.0;
+
 /// A call's seconds pass this much faster than ours: about as fast as the run's own clock.
 const TIME_SCALE: f64 = 200.0;
 
@@ -39,8 +61,8 @@ const STEP: Duration = Duration::from_mins(1);
 const TICK: Duration = Duration::from_millis(300);
 
 /// Nothing is awaited for longer than this, in minutes of the run's own time: the product stops looking for a call after
-/// 28 hours.
-const LONGEST: u64 = 32 * 60;
+/// 28 hours, and whoever is to be called again may have to wait for Monday.
+const LONGEST: u64 = 5 * 24 * 60;
 
 /// Runs. `say` is told now and then how far it is.
 pub async fn run(settings: &Settings, say: &(dyn Fn(String) + Sync)) -> Verdict {
@@ -50,25 +72,28 @@ pub async fn run(settings: &Settings, say: &(dyn Fn(String) + Sync)) -> Verdict 
 /// Runs, and changes our tables by hand before the judge looks: to see that it sees.
 pub async fn run_and_change(settings: &Settings, by_hand: &[&str], say: &(dyn Fn(String) + Sync)) -> Verdict {
     let begun = Instant::now();
-    let world = World::start_with(vendors(settings)).await;
+    let dialling = Dialling { pace: Pace::of(RATE), ..testkit::world::dialling() };
+    let world = World::start_as(vendors(settings), dialling).await;
     prepare(&world, settings).await;
     let run = Arc::new(Run::new(world, settings.clone()));
     // What is committed must survive a killed server: its log is written, if not forced to the disk.
-    run.rows("alter role all set synchronous_commit = on").await;
+    run.write("alter role all set synchronous_commit = on").await;
     let pumps = pump::start(&run);
     let watch = progress(&run, begun, say);
     let course = async {
+        campaigns::prepare(&run).await;
         place(&run).await;
         settle(&run).await;
     };
     tokio::select! {
         () = course => {}
+        () = campaigns::disturb(&run) => {}
         () = watch => {}
     }
     run.over.store(true, Ordering::Relaxed);
     pumps.join_all().await;
     for sql in by_hand {
-        run.rows(sql).await;
+        run.write(sql).await;
     }
     judge::look(&run, begun.elapsed()).await
 }
@@ -77,7 +102,7 @@ fn vendors(settings: &Settings) -> simulator::Config {
     simulator::Config {
         seed: settings.seed,
         time_scale: TIME_SCALE,
-        calls_per_second: 100.0,
+        calls_per_second: 2.0 * RATE,
         retry_enabled: settings.seed.is_multiple_of(2),
         ..simulator::Config::default()
     }
@@ -127,7 +152,7 @@ async fn place(run: &Arc<Run>) {
         for _ in 0..12 {
             minute(run, true).await;
         }
-        let wanted = run.settings.calls + never_taken(run).await;
+        let wanted = run.settings.singles() + never_taken(run).await;
         if wanted <= run.taken() {
             break;
         }
@@ -138,7 +163,8 @@ async fn place(run: &Arc<Run>) {
 
 /// Attempts without a clear answer that the carrier has no call of, by its own book.
 async fn never_taken(run: &Run) -> usize {
-    let unknown = run.rows("select id::text from calls where state = 'unknown' or outcome = 'unknown'").await;
+    let unknown =
+        run.rows("select id::text from calls where contact_id is null and 'unknown' in (state, outcome)").await;
     let known = run.world.vendors.book(judge::call_ids);
     unknown.iter().filter(|row| !known.contains_key(row.get::<_, &str>(0))).count()
 }
@@ -151,7 +177,7 @@ fn disturb(run: &Arc<Run>) -> JoinHandle<()> {
         let inbound = 2 + run.settings.calls / 50;
         let (mut restarted, mut called) = (0, 0);
         while restarted < restarts || called < inbound {
-            let done = |part: usize, parts: usize| run.taken() * parts >= run.settings.calls * (2 * part + 1) / 2;
+            let done = |part: usize, parts: usize| run.taken() * parts >= run.settings.singles() * (2 * part + 1) / 2;
             if restarted < restarts && done(restarted, restarts) {
                 restarted += 1;
                 restarts::begin(&run).await.unwrap();
@@ -174,8 +200,13 @@ async fn settle(run: &Arc<Run>) {
         if passed == 2 || passed == 20 {
             restart = Some(restarts::begin(run));
         }
-        // After an hour only what is looked for every quarter of an hour is open.
-        minutes(run, if passed < 60 { 1 } else { 5 }, true).await;
+        // After an hour only what is looked for every quarter of an hour is open; later whoever waits for another day.
+        let step = match passed {
+            0..60 => 1,
+            60..360 => 5,
+            _ => 15,
+        };
+        minutes(run, step, true).await;
     }
     if let Some(restart) = restart {
         restart.await.unwrap();
@@ -194,8 +225,9 @@ async fn open(run: &Run) -> u64 {
     let here = run
         .number("select count(*) from conversations where call_id = conversation_id and final and audio_at is null")
         .await;
+    let contacts = campaigns::open(run).await;
     let there = run.world.vendors.book(|book| book.conversations.values().filter(|c| c.dial_sid.is_none()).count());
-    calls + u64::try_from(there).unwrap_or(0).saturating_sub(here)
+    calls + contacts + u64::try_from(there).unwrap_or(0).saturating_sub(here)
 }
 
 /// One minute of the run's own time: the schedules run, and the queues are worked off as far as the machine keeps up. With
@@ -218,7 +250,11 @@ async fn minutes(run: &Run, step: u32, quiet: bool) {
     }
     run.world.clock.advance(STEP * step);
     let minutes = run.minutes.fetch_add(step.into(), Ordering::Relaxed);
-    let mut failed = run.world.try_sweep().await.is_err();
+    let mut failed = run.world.try_watch().await.is_err();
+    failed |= run.world.try_sweep().await.is_err();
+    // The minute before may still be at work.
+    let (one, other) = tokio::join!(run.world.try_tick(), run.world.other_tick());
+    failed |= one.is_err() || other.is_err();
     if step >= 5 || minutes.is_multiple_of(5) {
         failed |= run.world.try_reconcile().await.is_err();
     }
@@ -237,10 +273,11 @@ async fn progress(run: &Run, begun: Instant, say: &(dyn Fn(String) + Sync)) {
         let settled = run.number("select count(*) from calls where settled_at is not null").await;
         let minutes = run.minutes.load(Ordering::Relaxed);
         say(format!(
-            "{:>4} s   {} of {} taken, {settled} settled, {} messages wait, PostgreSQL away {} times, {}:{:02} h have passed",
+            "{:>4} s   {} of {} taken, {settled} settled, {} contacts open, {} messages wait, PostgreSQL away {} times, {}:{:02} h have passed",
             begun.elapsed().as_secs(),
             run.taken(),
             run.wanted.load(Ordering::Relaxed),
+            campaigns::open(run).await,
             run.waiting.load(Ordering::Relaxed),
             injected::read(&run.counters.restarts),
             minutes / 60,

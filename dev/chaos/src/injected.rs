@@ -103,6 +103,12 @@ pub(crate) struct Counters {
     pub(crate) sent_twice: AtomicU64,
     /// Wishes that found their number busy.
     pub(crate) busy: AtomicU64,
+    /// Wishes for a number whose owner wants no more calls.
+    pub(crate) refused: AtomicU64,
+    /// Campaigns that were paused by their owner, and let go on.
+    pub(crate) paused: AtomicU64,
+    /// Campaigns that were let go on after they had paused themselves.
+    pub(crate) insisted: AtomicU64,
     /// Wishes that got no answer, or 503, and were sent again.
     pub(crate) sent_again: AtomicU64,
     /// Runs of a schedule that failed.

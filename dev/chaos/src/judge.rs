@@ -1,6 +1,7 @@
 //! The judge: the simulator's own book against our tables. It asks for nothing that the book does not say, and reads the
 //! book with its own eyes (`outcome`), not with the product's.
 
+mod contacts;
 mod outcome;
 mod pieces;
 
@@ -80,6 +81,8 @@ pub(crate) struct Row {
     pub(crate) duration_secs: Option<i32>,
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
+    /// Of a contact's attempt: its campaign.
+    pub(crate) campaign: Option<String>,
 }
 
 /// Our calls' ids and the dials that carry them: by the voice URL that the carrier was given, or, where the agents' vendor
@@ -104,8 +107,9 @@ pub(crate) async fn look(run: &Run, took: Duration) -> Verdict {
         run.world.vendors.book(|book| (call_ids(book), book.overlapping(), book.conversations.clone()));
     let mut verdict = Verdict::default();
     verdict.differences.append(&mut run.wrong.lock().unwrap());
-    let wishes = run.wishes.lock().unwrap().clone();
+    let mut wishes = run.wishes.lock().unwrap().clone();
     let rows = calls(run).await;
+    wishes.extend(rows.values().filter_map(|row| Some((row.id.parse().ok()?, planned(run, row)?))));
     let coded = course::switches(run).await["error_shape"] != "bare";
     for id in dials.keys().filter(|id| !rows.contains_key(*id)) {
         verdict.differences.push(format!("{id}: the carrier dialled for it, and there is no such call"));
@@ -125,10 +129,21 @@ pub(crate) async fn look(run: &Run, took: Duration) -> Verdict {
             None => verdict.differences.push(format!("{id}: it was taken, and is lost")),
         }
     }
+    let mut of_contacts = Verdict::default();
+    contacts::look(run, &mut of_contacts, &dials, &conversations).await;
+    verdict.differences.append(&mut of_contacts.differences);
     pieces::look(run, &mut verdict, &dials, &conversations, &rows).await;
     explain(run, &mut verdict).await;
     figures(run, &mut verdict, took, dials.values().map(Vec::len).sum()).await;
+    verdict.figures.append(&mut of_contacts.figures);
     verdict
+}
+
+/// The wish behind a campaign's attempt: its number is in the campaign's plan.
+fn planned(run: &Run, row: &Row) -> Option<Wish> {
+    let campaign: Uuid = row.campaign.as_ref()?.parse().ok()?;
+    let plan = run.campaigns.iter().find(|plan| plan.id.get() == Some(&campaign))?;
+    plan.numbers.contains(&row.to).then(|| Wish { to: row.to.clone(), agent: plan.agent })
 }
 
 fn judge(
@@ -190,7 +205,7 @@ fn judge(
 
 async fn calls(run: &Run) -> BTreeMap<String, Row> {
     let sql = "select id::text, to_number, state, outcome, settled_at is not null, asks, carrier_sid, double_dial, transcript,
-        recording, duration_secs, ended_at, expires_at from calls";
+        recording, duration_secs, ended_at, expires_at, case when contact_id is not null then campaign_id end from calls";
     let read = |row: &tokio_postgres::Row| Row {
         id: row.get(0),
         to: row.get(1),
@@ -205,6 +220,7 @@ async fn calls(run: &Run) -> BTreeMap<String, Row> {
         duration_secs: row.get(10),
         ended_at: row.get(11),
         expires_at: row.get(12),
+        campaign: row.get(13),
     };
     run.rows(sql).await.iter().map(read).map(|row| (row.id.clone(), row)).collect()
 }
@@ -252,10 +268,14 @@ async fn figures(run: &Run, verdict: &mut Verdict, took: Duration, dials: usize)
             read(&own.schedule_failed),
         ),
         format!(
-            "callers: {} wishes sent twice, {} sent again, {} found their number busy",
+            "callers: {} wishes sent twice, {} sent again, {} found their number busy, {} were for one who had said no; \
+             {} pauses, {} times a campaign that had paused itself was let go on",
             read(&own.sent_twice),
             read(&own.sent_again),
-            read(&own.busy)
+            read(&own.busy),
+            read(&own.refused),
+            read(&own.paused),
+            read(&own.insisted),
         ),
         format!("outcomes: {}; healed by reconcile {healed}", outcomes.join(", ")),
     ];

@@ -11,14 +11,17 @@
 )]
 
 mod callers;
+mod campaigns;
 mod course;
 mod injected;
 mod judge;
 mod numbers;
+mod pacing;
 mod pump;
 mod restarts;
 mod run;
 
 pub use course::{Settings, run, run_and_change};
 pub use judge::Verdict;
+pub use pacing::{Measured, measure};
 pub use restarts::away;

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chaos::{Settings, away, run};
-use clap::Parser;
+use chaos::{Settings, away, measure, run};
+use clap::{Parser, Subcommand};
 
 /// Places calls of mixed fate while everything around the product goes wrong, then holds its tables against the simulator's
 /// own book. The last line is `settled N/N, unknown U, given up G, double dials D, differences X`; the exit code is 0 only
@@ -14,7 +14,10 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "make chaos", version)]
 struct Arguments {
-    /// Calls that are to come to an end. One that the carrier never had is given up, and another is placed in its stead.
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Half of it are single calls that are to come to an end (one that the carrier never had is given up, and another is
+    /// placed in its stead), half are contacts of campaigns.
     #[arg(long, default_value_t = 1000)]
     calls: usize,
     /// All chance of the run comes from it, and how the vendors behave where their documents are silent.
@@ -29,6 +32,23 @@ struct Arguments {
     /// What of the product's own log is shown, such as `error`: in this weather it is all complaints.
     #[arg(long, env = "RUST_LOG", default_value = "off")]
     log: String,
+}
+
+/// Something else than chaos.
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum What {
+    /// One campaign in fair weather, measured.
+    Campaign {
+        /// People.
+        #[arg(long, default_value_t = 1000)]
+        contacts: usize,
+        /// Conversations that the agents' vendor holds at once.
+        #[arg(long, default_value_t = 10)]
+        agents: u32,
+        /// Calls a second that the carrier dials.
+        #[arg(long, default_value_t = 20.0)]
+        rate: f64,
+    },
 }
 
 #[tokio::main]
@@ -47,6 +67,11 @@ async fn main() -> ExitCode {
     let say = |line: String| {
         let _ = writeln!(std::io::stderr(), "{line}");
     };
+    if let Some(What::Campaign { contacts, agents, rate }) = arguments.what {
+        let measured = Box::pin(measure(contacts, agents, rate, &say)).await;
+        let _ = write!(std::io::stdout(), "{measured}");
+        return if measured.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let verdict = tokio::select! {
         verdict = run(&settings, &say) => verdict,
         _ = tokio::signal::ctrl_c() => {

@@ -3,10 +3,10 @@
 use rand::Rng;
 use rand::rngs::StdRng;
 
-const AREA_CODES: [u32; 12] = [202, 206, 212, 303, 312, 404, 415, 503, 512, 617, 702, 808];
+const AREA_CODES: [u32; 12] = [202, 206, 212, 213, 303, 312, 404, 415, 503, 512, 617, 702];
 
 /// Everything but a plain conversation, which is the other half.
-const FATES: [u32; 12] = [50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61];
+const FATES: [u32; 13] = [50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62];
 
 /// The number of the `nth` callee.
 pub(crate) fn of(nth: u32, dice: &mut StdRng) -> String {

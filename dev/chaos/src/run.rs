@@ -15,6 +15,7 @@ use testkit::lines::Line;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use crate::campaigns::{self, Pause, Plan};
 use crate::course::Settings;
 use crate::injected::Counters;
 
@@ -55,6 +56,10 @@ pub(crate) struct Run {
     pub(crate) counters: Counters,
     /// Taken wishes by call id.
     pub(crate) wishes: Mutex<BTreeMap<Uuid, Wish>>,
+    /// Whom the campaigns call.
+    pub(crate) campaigns: Vec<Plan>,
+    /// When which campaign stood still by its owner's word.
+    pub(crate) pauses: Mutex<Vec<Pause>>,
     /// How many wishes are to be taken in all.
     pub(crate) wanted: AtomicUsize,
     /// Wishes that were sent and are not answered.
@@ -72,15 +77,23 @@ pub(crate) struct Run {
     store: Store,
 }
 
+/// Chance of its own for a part of a run.
+pub(crate) fn dice(settings: &Settings, part: u64) -> StdRng {
+    StdRng::seed_from_u64(settings.seed.wrapping_mul(1_000_003).wrapping_add(part))
+}
+
 impl Run {
     pub(crate) fn new(world: World, settings: Settings) -> Self {
         let store = world.database.store();
-        let wanted = AtomicUsize::new(settings.calls);
+        let wanted = AtomicUsize::new(settings.singles());
+        let campaigns = campaigns::plan(&settings);
         Self {
             world,
             settings,
             counters: Counters::default(),
             wishes: Mutex::default(),
+            campaigns,
+            pauses: Mutex::default(),
             wanted,
             on_the_way: AtomicUsize::new(0),
             wrong: Mutex::default(),
@@ -94,7 +107,7 @@ impl Run {
 
     /// Chance of its own for a part of the run.
     pub(crate) fn dice(&self, part: u64) -> StdRng {
-        StdRng::seed_from_u64(self.settings.seed.wrapping_mul(1_000_003).wrapping_add(part))
+        dice(&self.settings, part)
     }
 
     /// Rows of a query, asked again while PostgreSQL is away.
@@ -104,6 +117,18 @@ impl Run {
                 Ok(rows) => return rows,
                 Err(StoreError::Down(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
                 Err(error) => panic!("a query of this program's own fails: {error}"),
+            }
+        }
+    }
+
+    /// A statement of the run's own that writes, done again while PostgreSQL is away.
+    pub(crate) async fn write(&self, sql: &str) {
+        let write = async || self.store.session().await?.write(sql, &[]).await;
+        loop {
+            match write().await {
+                Ok(_) => return,
+                Err(StoreError::Down(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(error) => panic!("a statement of this program's own fails: {error}"),
             }
         }
     }

@@ -30,7 +30,7 @@ async fn forty_other_calls_settle_the_same_when_every_webhook_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_judge_that_is_shown_changed_tables_says_so() {
-    let settings = Settings { calls: 12, seed: 3, drop_all_webhooks: false, restarts: 1 };
+    let settings = Settings { calls: 24, seed: 3, drop_all_webhooks: false, restarts: 1 };
     let changes = [
         "update calls set outcome = 'failed' where id = (select id from calls where outcome = 'answered' order by id limit 1)",
         "update conversations set messages = jsonb_set(messages, '{0,message}', '\"Another word\"')

@@ -11,7 +11,6 @@ use elevenwire::dialling::Dialling;
 use elevenwire::elevenlabs::outbound::Trunk;
 use elevenwire::guard::{self, Contact, Decision, History, Rules};
 use elevenwire::queue::Queue;
-use elevenwire::retry::Failure;
 use elevenwire::signalwire::space::SpaceUrl;
 use elevenwire::store::pace::Pace;
 use elevenwire::{elevenlabs, signalwire};
@@ -92,6 +91,7 @@ pub(crate) struct Apps {
     pub(crate) audio: audio_webhook::App,
     pub(crate) reconcile: reconcile::App,
     pub(crate) trigger: campaign_trigger::App,
+    pub(crate) other_trigger: campaign_trigger::App,
     pub(crate) health: health::App,
     pub(crate) import: import_contacts::App,
     pub(crate) api: Router,
@@ -262,48 +262,6 @@ impl World {
         self.until(call_id, |call| !call["settled_at"].is_null()).await
     }
 
-    /// One tick of the campaigns' trigger.
-    pub async fn tick(&self) -> campaign_trigger::Tick {
-        campaign_trigger::tick(&self.apps.trigger, self.clock.now()).await.unwrap()
-    }
-
-    /// The minute's look at what ends or pauses campaigns.
-    pub async fn watch(&self) {
-        campaign_trigger::watch(&self.apps.trigger, self.clock.now()).await.unwrap();
-    }
-
-    /// Runs the trigger's sweep.
-    pub async fn sweep(&self) -> usize {
-        self.try_sweep().await.unwrap()
-    }
-
-    /// The same, where it may fail.
-    pub async fn try_sweep(&self) -> Result<usize, Failure> {
-        campaign_trigger::sweep(&self.apps.trigger, self.clock.now()).await
-    }
-
-    /// Runs reconcile's schedule once.
-    pub async fn reconcile(&self) -> reconcile::Summary {
-        self.try_reconcile().await.unwrap()
-    }
-
-    /// The same, where it may fail.
-    pub async fn try_reconcile(&self) -> Result<reconcile::Summary, Failure> {
-        let budget = reconcile::Budget::of(Duration::from_secs(20));
-        reconcile::settle(&self.apps.reconcile, self.clock.now(), budget).await
-    }
-
-    /// Writes the settlement report of today.
-    pub async fn report(&self) -> Value {
-        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        reconcile::report(&self.apps.reconcile, Some(today), self.clock.now()).await.unwrap()
-    }
-
-    /// Runs health's scheduled check.
-    pub async fn check_health(&self) -> health::Report {
-        health::check(&self.apps.health, self.clock.now()).await.unwrap()
-    }
-
     /// Sends a post-call webhook with a true signature; answers the status.
     pub async fn post_webhook(&self, body: &str) -> u16 {
         let t = self.clock.now().as_second();
@@ -399,14 +357,8 @@ fn apps(
             public_base_url: url.to_owned(),
             may_mend_webhook: false,
         },
-        trigger: campaign_trigger::App {
-            store: database.store(),
-            calls: cloud.calls.queue(),
-            trunk_calls: cloud.trunk_calls.queue(),
-            dialling: dialling.clone(),
-            ring_timeout_secs: 60,
-            draw: Box::new(rand::random),
-        },
+        trigger: trigger(database, cloud, dialling),
+        other_trigger: trigger(database, cloud, dialling),
         health: health::App {
             store: database.store(),
             tokens: tokens.clone(),
@@ -418,6 +370,17 @@ fn apps(
         },
         import: import_contacts::App { store: database.store(), blobs: cloud.blobs(), dialling: dialling.clone() },
         api: api::router(api(clock.clone(), database, cloud, tokens, dialling)),
+    }
+}
+
+fn trigger(database: &Database, cloud: &Cloud, dialling: &Dialling) -> campaign_trigger::App {
+    campaign_trigger::App {
+        store: database.store(),
+        calls: cloud.calls.queue(),
+        trunk_calls: cloud.trunk_calls.queue(),
+        dialling: dialling.clone(),
+        ring_timeout_secs: 60,
+        draw: Box::new(rand::random),
     }
 }
 

@@ -80,6 +80,8 @@ pub(super) fn without_a_dial(row: &Row, coded: bool) -> bool {
         Some("failed") => row.asks == 4,
         // Its time passed: its number was on hold, or the carrier asked for patience for too long.
         Some("expired") => row.ended_at.is_some_and(|at| at >= row.expires_at),
+        // Its owner had said no, between the wish and the claim.
+        Some("blocked") => row.asks == 0 && row.to.ends_with("59"),
         // It was asked, no clear answer came, and it is not settled: counted apart.
         Some("unknown") => row.asks > 0 && !row.settled,
         _ => false,

@@ -82,8 +82,8 @@ async fn what_can_never_be_read_is_noted_once_and_put_aside() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_attempt_to_a_live_number_waits() {
-    // The first call lasts for seven seconds.
-    let walk = world(&["place-call"], json!({ "time_scale": 1000, "talk_secs": 7000 })).await;
+    // The first call rings for five seconds. (Once it is answered, the guard waits for what was said.)
+    let walk = world(&["place-call"], json!({ "time_scale": 10, "ring_secs": [50, 50] })).await;
     each(&walk, &[Write, Postpone], async |_| {
         let key = Uuid::new_v4().to_string();
         assert_eq!(walk.post_call(&key).await.0, 202);
@@ -97,6 +97,37 @@ async fn a_second_attempt_to_a_live_number_waits() {
             format!("select count(*) from calls where id = '{second}' and state = 'intent' and due_at > created_at");
         assert_eq!(walk.world.database.count(&waits).await, 1);
         assert!(walk.world.vendors.book(|book| book.dials.len()) <= 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_what_is_live_and_lets_nothing_begin() {
+    // The call would last for a minute.
+    let walk =
+        world(&["api", "place-call hang_up", "campaign-trigger"], json!({ "time_scale": 100, "talk_secs": 6000 }))
+            .await;
+    each(&walk, &[Write, Commit, Send, Http], async |_| {
+        assert_eq!(walk.post_call(&Uuid::new_v4().to_string()).await.0, 202);
+        walk.rest().await;
+        let live = "select count(*) from calls where state = 'in_progress'";
+        assert_eq!(walk.world.database.count(live).await, 1);
+        let stop = json!({ "scope": "all", "hang_up": true, "reason": "the wrong list" });
+        let ask = async || walk.world.send(Method::POST, "/api/stop", Some(&stop), &[]).await.0;
+        // Whoever gets no answer asks again.
+        assert!(ask().await == 201 || ask().await == 201);
+        for _ in 0..2 {
+            walk.pass_time(10).await;
+        }
+        let dials = |walk: &Walk| {
+            walk.world.vendors.book(|book| book.dials.values().map(|dial| dial.duration).collect::<Vec<_>>())
+        };
+        assert!(dials(&walk).iter().all(|secs| (1..6000).contains(secs)), "it is on the line: {:?}", dials(&walk));
+        assert_eq!(walk.world.database.count("select count(*) from calls where state <> 'ended'").await, 0);
+        let another = walk.world.call("+14155550102").await;
+        walk.rest().await;
+        assert_eq!(walk.world.view(another).await["state"], "intent");
+        assert_eq!(dials(&walk).len(), 1);
     })
     .await;
 }

@@ -12,6 +12,7 @@
 
 mod absence;
 mod alone;
+mod campaigns;
 mod judge;
 mod memory;
 mod scenarios;

@@ -12,9 +12,9 @@ use testkit::lines::Line;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::judge;
 use crate::memory::Memory;
 use crate::stage::{Mark, Stage, Turn, message_for};
+use crate::{campaigns, judge};
 
 /// How time passes between two runs of the schedules: closely at first, for four hours and more in all.
 const STEPS_SECS: &[u64] = &[30, 120, 300, 600, 1200, 2400, 3600, 3600, 3600, 3600, 3600, 3600];
@@ -37,6 +37,8 @@ pub struct Scenario {
     pub agent: Value,
     /// A call to this number comes first and is over before.
     pub after_call_to: Option<&'static str>,
+    /// The call is a campaign's: its settings. Nobody asks for the call but the trigger.
+    pub campaign: Option<Value>,
     /// How long the vendors are given to come to rest; longer calls go on while the clock is moved.
     pub patience: Duration,
     /// Only runs of these are walked; all when empty.
@@ -56,6 +58,7 @@ impl Scenario {
             vendors: json!({}),
             agent: json!({}),
             after_call_to: None,
+            campaign: None,
             patience: Duration::from_secs(10),
             only: &[],
             effects,
@@ -167,6 +170,9 @@ impl Walk {
             assert!(!call["settled_at"].is_null(), "{call:#}");
         }
         self.world.vendors.configure(json!({ "faults": self.scenario.faults })).unwrap();
+        if let Some(settings) = &self.scenario.campaign {
+            campaigns::start(self, settings).await;
+        }
         let before = self.counted();
         self.stage.clear(mark);
         let (call_id, key) = self.ask().await;
@@ -177,7 +183,7 @@ impl Walk {
         }
         let mut call = self.world.view(call_id).await;
         for (step, secs) in self.scenario.steps.iter().enumerate() {
-            if self.is_over(&call) {
+            if self.is_over(&call).await {
                 break;
             }
             if let Some((_, faults)) = self.scenario.later.as_ref().filter(|(when, _)| *when == step) {
@@ -186,7 +192,7 @@ impl Walk {
             self.pass_time(*secs).await;
             call = self.world.view(call_id).await;
         }
-        assert!(self.is_over(&call), "{name}: it never ended: {call:#}\n{}", judge::dials(self));
+        assert!(self.is_over(&call).await, "{name}: it never ended: {call:#}\n{}", judge::dials(self));
         let (requests, effects) = self.counted();
         Course {
             call_id,
@@ -205,10 +211,11 @@ impl Walk {
         (usize::try_from(self.world.vendors.book(count)).unwrap(), self.memory.effects())
     }
 
-    /// Settled; or never found, and never dialled.
-    fn is_over(&self, call: &Value) -> bool {
+    /// Settled, and its contact is done; or never found, and never dialled.
+    async fn is_over(&self, call: &Value) -> bool {
         let dialled = self.world.vendors.book(|book| book.dials.values().any(|dial| dial.to == self.scenario.to));
-        !call["settled_at"].is_null() || (call["outcome"] == "unknown" && !dialled)
+        let settled = !call["settled_at"].is_null() && campaigns::all_ended(self).await;
+        settled || (call["outcome"] == "unknown" && !dialled)
     }
 
     /// The clock moves, and the schedules run.
@@ -216,7 +223,11 @@ impl Walk {
         let by = Duration::from_secs(secs);
         self.world.clock.advance(by);
         self.memory.advance(by);
-        self.stage.run("campaign-trigger", self.world.sweep()).await;
+        if self.scenario.campaign.is_some() {
+            self.stage.run("campaign-trigger", campaigns::minute(&self.world)).await;
+        } else {
+            self.stage.run("campaign-trigger", self.world.sweep()).await;
+        }
         self.rest().await;
         if let Some(summary) = self.stage.run("reconcile", self.world.reconcile()).await {
             assert_eq!(summary.failed, 0, "reconcile could not do its work: {summary:?}");
@@ -229,9 +240,13 @@ impl Walk {
     async fn ask(&self) -> (Uuid, String) {
         let key = Uuid::new_v4().to_string();
         for _ in 0..2 {
-            let (status, body) = self.post_call(&key).await;
-            if status == 202 {
-                return (Uuid::parse_str(body["id"].as_str().unwrap()).unwrap(), key);
+            if self.scenario.campaign.is_some() {
+                self.stage.run("campaign-trigger", campaigns::minute(&self.world)).await;
+            } else {
+                let (status, body) = self.post_call(&key).await;
+                if status == 202 {
+                    return (Uuid::parse_str(body["id"].as_str().unwrap()).unwrap(), key);
+                }
             }
             let row = self
                 .database
@@ -317,5 +332,5 @@ async fn forgetting(database: &Client) -> String {
         and tablename not in ('agents', 'pace', 'refinery_schema_history')";
     let rows = database.query(tables, &[]).await.unwrap();
     let deletes: Vec<String> = rows.iter().map(|row| format!("delete from {};", row.get::<_, String>(0))).collect();
-    format!("set session_replication_role = replica; {}", deletes.concat())
+    format!("set session_replication_role = replica; {} set session_replication_role = default;", deletes.concat())
 }

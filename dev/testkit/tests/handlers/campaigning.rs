@@ -190,8 +190,8 @@ async fn two_triggers_at_once_make_one_attempt_a_contact() {
     let world = World::start().await;
     let id = campaign(&world, json!({}), &numbers(40, "01")).await;
     go(&world, id, "start").await;
-    let other = World::tick;
-    let (one, two) = tokio::join!(world.tick(), other(&world));
+    let (one, two) = tokio::join!(world.tick(), world.other_tick());
+    let two = two.unwrap();
     assert!(one.attempts + two.attempts >= 40, "{one:?} {two:?}");
     assert_eq!(world.database.count("select count(*) from calls").await, 40);
     assert_eq!(world.database.count("select count(distinct contact_id) from calls").await, 40);
@@ -207,8 +207,8 @@ async fn two_campaigns_racing_for_one_number_call_it_one_after_the_other() {
     for id in [one, two] {
         go(&world, id, "start").await;
     }
-    let (first, second) = tokio::join!(world.tick(), world.tick());
-    assert!(first.attempts + second.attempts >= 1);
+    let (first, second) = tokio::join!(world.tick(), world.other_tick());
+    assert!(first.attempts + second.unwrap().attempts >= 1);
     for id in [one, two] {
         assert_eq!(play(&world, id).await["progress"]["outcomes"], json!({"answered": 1}));
     }

@@ -1,0 +1,68 @@
+//! What runs by the clock, when a test says so.
+
+use std::time::Duration;
+
+use campaign_trigger::Tick;
+use elevenwire::retry::Failure;
+use serde_json::Value;
+
+use crate::World;
+
+impl World {
+    /// One tick of the campaigns' trigger.
+    pub async fn tick(&self) -> Tick {
+        self.try_tick().await.unwrap()
+    }
+
+    /// The same, where it may fail.
+    pub async fn try_tick(&self) -> Result<Tick, Failure> {
+        campaign_trigger::tick(&self.apps.trigger, self.clock.now()).await
+    }
+
+    /// A tick of a second trigger, which runs beside the first one.
+    pub async fn other_tick(&self) -> Result<Tick, Failure> {
+        campaign_trigger::tick(&self.apps.other_trigger, self.clock.now()).await
+    }
+
+    /// The minute's look at what ends or pauses campaigns.
+    pub async fn watch(&self) {
+        self.try_watch().await.unwrap();
+    }
+
+    /// The same, where it may fail.
+    pub async fn try_watch(&self) -> Result<(), Failure> {
+        campaign_trigger::watch(&self.apps.trigger, self.clock.now()).await
+    }
+
+    /// Runs the trigger's sweep.
+    pub async fn sweep(&self) -> usize {
+        self.try_sweep().await.unwrap()
+    }
+
+    /// The same, where it may fail.
+    pub async fn try_sweep(&self) -> Result<usize, Failure> {
+        campaign_trigger::sweep(&self.apps.trigger, self.clock.now()).await
+    }
+
+    /// Runs reconcile's schedule once.
+    pub async fn reconcile(&self) -> reconcile::Summary {
+        self.try_reconcile().await.unwrap()
+    }
+
+    /// The same, where it may fail.
+    pub async fn try_reconcile(&self) -> Result<reconcile::Summary, Failure> {
+        let budget = reconcile::Budget::of(Duration::from_secs(20));
+        reconcile::settle(&self.apps.reconcile, self.clock.now(), budget).await
+    }
+
+    /// Writes the settlement report of today.
+    pub async fn report(&self) -> Value {
+        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        reconcile::report(&self.apps.reconcile, Some(today), self.clock.now()).await.unwrap()
+    }
+
+    /// Runs health's scheduled check.
+    pub async fn check_health(&self) -> health::Report {
+        health::check(&self.apps.health, self.clock.now()).await.unwrap()
+    }
+}
