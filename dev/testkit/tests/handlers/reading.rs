@@ -108,7 +108,7 @@ async fn a_transcript_of_any_length_is_stored_and_searched_at_its_beginning() {
     let id = world.call("+14155550101").await;
     world.settled(id).await;
     // Every word another: as large as an index of words can become.
-    let words: String = (0..200_000u32).map(|at| format!("w{at:x} ")).collect();
+    let words = (0..200_000u32).map(|at| format!("w{at:x}")).collect::<Vec<_>>().join(" ");
     let said = json!([{ "role": "user", "message": "beginning" }, { "role": "user", "message": words },
         { "role": "user", "message": "ending" }]);
     let client = world.database.client().await;

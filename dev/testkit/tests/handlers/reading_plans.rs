@@ -1,6 +1,6 @@
 //! Every list of the API finds its page by an index: asked of the planner, over 100,000 calls.
 
-use elevenwire::store::reading::{CallFilter, ConversationFilter, DeliveryFilter, Slice, Span};
+use elevenwire::store::reading::{CallFilter, ContactFilter, ConversationFilter, DeliveryFilter, Slice, Span};
 use serde_json::Value;
 use testkit::database::Database;
 use tokio_postgres::Client;
@@ -9,6 +9,18 @@ use uuid::Uuid;
 const AGENT: &str =
     "insert into agents values ('demo', 'agent_demo', '+15550001111', '{+14155550100}', 'sip', 'off', null,
     600, now(), now()) on conflict do nothing;";
+
+/// Tables that grow with every call.
+const LARGE: [&str; 8] = [
+    "calls",
+    "conversations",
+    "deliveries",
+    "call_recordings",
+    "contacts",
+    "guard_decisions",
+    "call_events",
+    "suppression_events",
+];
 
 /// SQL that makes so many calls, over a thousand numbers.
 pub(crate) fn calls(count: u32, created: &str) -> String {
@@ -41,10 +53,30 @@ async fn fill(client: &Client) {
              from calls where outcome = 'answered';
              insert into deliveries select md5(id::text), 'post_call_transcription', conversation_id, 'raw/x', created_at,
                  created_at, case when random() < 0.001 then 'refused' else 'stored' end from calls;
-             vacuum analyze calls; vacuum analyze conversations; vacuum analyze deliveries;",
+             insert into call_recordings (call_id, conversation_id, storage_path, bytes, sha256, content_type, source,
+                 created_at, updated_at)
+             select call_id, conversation_id, 'recordings/' || conversation_id, 1000, repeat('a', 64), 'audio/mpeg', 'webhook',
+                 created_at, created_at from conversations;
+             insert into campaigns (id, name, agent, purpose, state, settings, max_concurrent, rate, max_attempts, created_at,
+                 updated_at)
+             select uuidv7(), 'campaign ' || at, 'demo', 'informational', 'finished', '{}', 1, 1, 1, now(), now()
+             from generate_series(1, 50) at;
+             insert into contacts (campaign_id, number, status, outcome, because, created_at, updated_at)
+             select id, number, 'done', 'answered', 'answered', now(), now() from campaigns, numbers;
+             insert into guard_decisions (call_id, decided_at, decision, rules_version, inputs)
+             select id, created_at, 'allow', 'test', '{}' from calls;
+             insert into guard_decisions (contact_id, decided_at, decision, rules_version, inputs)
+             select id, created_at, 'defer', 'test', '{}' from contacts;
+             insert into call_events (call_id, key, kind, fact, at, received_at)
+             select id, 'placed', 'placed', jsonb_build_object('sid', carrier_sid), created_at, created_at from calls;
+             insert into suppression_events (number, action, source, because, call_id, at)
+             select to_number, 'added', 'transcript', 'said so', id, created_at from calls where outcome = 'answered';",
         )
         .await
         .unwrap();
+    for table in LARGE {
+        client.batch_execute(&format!("vacuum analyze {table}")).await.unwrap();
+    }
 }
 
 /// The nodes of a plan that read a table: what, how, by which index.
@@ -65,8 +97,7 @@ fn reads(plan: &Value, found: &mut Vec<(String, String)>) {
 fn assert_indexed(name: &str, plan: &Value) {
     let mut found = Vec::new();
     reads(plan, &mut found);
-    let large = ["calls", "conversations", "deliveries"];
-    let slow = |(kind, table): &&(String, String)| kind == "Seq Scan" && large.contains(&table.as_str());
+    let slow = |(kind, table): &&(String, String)| kind == "Seq Scan" && LARGE.contains(&table.as_str());
     assert!(!found.is_empty() && found.iter().find(slow).is_none(), "{name}: {found:?}\n{plan:#}");
 }
 
@@ -135,4 +166,45 @@ async fn every_list_reads_its_page_by_an_index() {
         let plan = store.plan_of_deliveries(&filter, &Slice { after: None, most: 50 }).await.unwrap();
         assert_indexed(&format!("{filter:?}"), &plan);
     }
+}
+
+/// How often each of the large tables was read from its beginning to its end.
+async fn whole_reads(client: &Client) -> Vec<(String, i64)> {
+    let sql = "select relname::text, seq_scan from pg_stat_user_tables where relname = any ($1) order by relname";
+    let rows = client.query(sql, &[&LARGE.as_slice()]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// PostgreSQL counts when a connection closes, a moment later.
+async fn counted(client: &Client) -> Vec<(String, i64)> {
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    client.batch_execute("select pg_stat_clear_snapshot()").await.unwrap();
+    whole_reads(client).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn single_things_and_dossiers_read_no_table_whole() {
+    let database = Database::create().await;
+    let filling = database.client().await;
+    fill(&filling).await;
+    drop(filling);
+    let client = database.client().await;
+    let before = counted(&client).await;
+    let store = database.store();
+    let known = CallFilter { number: Some("+14152200007".to_owned()), ..CallFilter::default() };
+    let call = store.calls(&known, &Slice { after: None, most: 1 }).await.unwrap()[0].id;
+    let row = client.query_one("select id from campaigns limit 1", &[]).await.unwrap();
+    assert!(store.call_view(call).await.unwrap().is_some());
+    assert!(store.timeline(call).await.unwrap().is_some());
+    assert!(store.recording_of(call).await.unwrap().is_some());
+    assert!(store.conversation("conv-5").await.unwrap().is_some());
+    let dossier = store.dossier("+14152200007").await.unwrap();
+    let sizes = ["attempts", "contacts", "decisions"].map(|list| dossier[list].as_array().unwrap().len());
+    assert_eq!(sizes, [100, 50, 150]);
+    let page = store.contacts_explained(row.get(0), &ContactFilter::default(), Some("+14152200500"), 50).await.unwrap();
+    assert_eq!((page.len(), &page[0]["number"]), (50, &Value::from("+14152200501")));
+    let (from, to) = ("2026-06-01T00:00:00Z".parse().unwrap(), "2026-06-02T00:00:00Z".parse().unwrap());
+    assert_eq!(store.settlement(from, to).await.unwrap()["placed"], 360);
+    drop(store);
+    assert_eq!(counted(&client).await, before);
 }

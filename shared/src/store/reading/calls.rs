@@ -171,12 +171,13 @@ const FIELDS: &str = "jsonb_build_object(
         'content_type', r.content_type, 'source', r.source) end,
     'missing', u.missing)";
 
+/// With `limit 1` instead of `exists`: of that the planner may make a hash of the whole table.
 const FACTS: &str = "jsonb_build_object(
     'state', c.state, 'outcome', c.outcome, 'outcome_final', c.outcome_final, 'reason', c.reason, 'asks', c.asks,
     'due_at', c.due_at, 'sip_code', c.sip_code, 'answered_by', c.answered_by, 'agent_connected', c.agent_connected,
     'connect', c.connect, 'hang_up_at', c.hang_up_at, 'cancel_at', c.cancel_at, 'double_dial', c.double_dial,
     'duration_secs', c.duration_secs, 'missing', u.missing,
-    'opted_out', exists (select 1 from suppression_events s where s.call_id = c.id and s.action = 'added'),
+    'opted_out', coalesce((select true from suppression_events s where s.call_id = c.id and s.action = 'added' limit 1), false),
     'guard', (select jsonb_build_object('decision', g.decision,
             'because', coalesce(g.inputs->'answer'->'because', '[]'), 'until', g.inputs->'answer'->'until')
         from guard_decisions g where g.call_id = c.id order by g.decided_at desc limit 1),
