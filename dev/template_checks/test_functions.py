@@ -111,7 +111,9 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
     ),
     "import-contacts": own("ImportsQueue") | s3("imports", "GetObject", "PutObject"),
     "campaign-trigger": send("CallsQueue", "TrunkCallsQueue"),
-    "api": s3("imports", "GetObject", "PutObject") | send("CallsQueue", "ImportsQueue"),
+    "api": (
+        s3("imports", "GetObject", "PutObject") | s3("recordings", "GetObject") | send("CallsQueue", "ImportsQueue")
+    ),
     "health": (
         s3("health", "GetObject", "PutObject")
         | {("s3:ListBucket", "Bucket")}

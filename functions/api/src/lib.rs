@@ -1,11 +1,15 @@
-//! Reads and control: agents, calls, campaigns, imports, stops, suppressions, the guard.
+//! Reads and control: agents, calls, campaigns, conversations, imports, numbers, records, stops, suppressions, the guard.
 
 mod agents;
+mod calls;
 mod campaign_body;
 mod campaigns;
 mod contacts;
 mod guard;
 mod imports;
+mod numbers;
+mod query;
+mod records;
 mod stops;
 mod suppressions;
 
@@ -28,7 +32,6 @@ use elevenwire::store::agents::{Agent, Stored};
 use elevenwire::store::{Store, StoreError};
 use jiff::Timestamp;
 use serde_json::json;
-use uuid::Uuid;
 
 /// A body larger than this is not read.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -110,13 +113,15 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/api/agents", get(list_agents).post(post_agent))
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
-        .route("/api/calls/{id}", get(get_call))
+        .merge(calls::routes())
         .merge(campaigns::routes())
         .merge(contacts::routes())
         .merge(stops::routes())
         .merge(guard::routes())
         .merge(suppressions::routes())
         .merge(imports::routes())
+        .merge(records::routes())
+        .merge(numbers::routes())
         .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))
         .method_not_allowed_fallback(async || {
             Answer(Problem::new(405, "Method Not Allowed", "This address does not take this method.").into())
@@ -162,15 +167,6 @@ fn unavailable(error: &StoreError) -> Answer {
 fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Caller, Answer> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     app.tokens.authorize(header, scope).map_err(wrong)
-}
-
-async fn get_call(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
-    authorize(&app, &headers, Scope::Read)?;
-    let missing =
-        || wrong(Problem::not_found("There is no call with this id. Its id is in the answer of POST /api/calls."));
-    let id = Uuid::parse_str(&id).map_err(|_| missing())?;
-    let view = app.store.call_view(id).await.map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
-    Ok(Reply::json(200, &view.0).into())
 }
 
 async fn list_agents(State(app): State<Arc<App>>, headers: HeaderMap) -> Answered {

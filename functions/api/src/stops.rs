@@ -140,7 +140,7 @@ async fn end_call(app: &App, id: &str, headers: &HeaderMap, hang_up: bool) -> An
         app.store.end_call(id, hang_up, now).await.map_err(|error| unavailable(&error))?
     };
     command(app, &reached).await;
-    let view = app.store.call_view(id).await.map_err(|error| unavailable(&error))?.ok_or_else(missing)?.0;
+    let view = app.store.call_view(id).await.map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
     let ended_now = view["outcome"] == "canceled";
     if reached == Reached::default() && !ended_now {
         let detail = match (view["state"].as_str(), view["connect"].as_str()) {

@@ -133,10 +133,6 @@ pub struct Overdue {
     pub connect: Connect,
 }
 
-/// A call as the API shows it: a JSON object, built by the database in one statement.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CallView(pub Value);
-
 impl Store {
     /// Adds events to a call, in a transaction of its own.
     ///
@@ -179,16 +175,6 @@ impl Store {
         ];
         let row = session.write_returning(sql, &values).await?;
         Ok(row.map(|row| Personal { call_id: row.get(0), campaign_id: row.get(1), variables: row.get(2) }))
-    }
-
-    /// One call, with its conversation and its recording, as the API shows it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn call_view(&self, call_id: Uuid) -> Result<Option<CallView>, StoreError> {
-        let mut session = self.session().await?;
-        let row = session.client()?.query_typed_opt(CALL_VIEW, &[(&call_id, Type::UUID)]).await?;
-        Ok(row.map(|row| CallView(row.get(0))))
     }
 
     /// Notes that a live call shall be hung up, and says whether there is one. The command itself goes to place-call.
@@ -282,27 +268,3 @@ impl Store {
         Ok(rows.iter().map(overdue).collect())
     }
 }
-
-const CALL_VIEW: &str = "
-select jsonb_build_object(
-    'id', c.id, 'to', c.to_number, 'from', c.from_number, 'agent', c.agent, 'connect', c.connect, 'campaign', c.campaign_id,
-    'variables', c.variables, 'metadata', c.metadata,
-    'state', c.state, 'outcome', c.outcome, 'outcome_final', c.outcome_final, 'reason', c.reason,
-    'created_at', c.created_at, 'due_at', c.due_at, 'placed_at', c.placed_at, 'ringing_at', c.ringing_at,
-    'answered_at', c.answered_at, 'ended_at', c.ended_at, 'settled_at', c.settled_at, 'duration_secs', c.duration_secs,
-    'carrier_sid', c.carrier_sid, 'sip_code', c.sip_code, 'answered_by', c.answered_by, 'double_dial', c.double_dial,
-    'conversation', case when v.id is not null then jsonb_build_object(
-        'id', v.conversation_id, 'status', v.status, 'summary', v.summary, 'successful', v.successful,
-        'duration_secs', v.duration_seconds, 'termination_reason', v.termination_reason, 'cost', v.cost,
-        'messages', v.messages) end,
-    'recording', case when r.id is not null then jsonb_build_object(
-        'storage_path', r.storage_path, 'bytes', r.bytes, 'sha256', r.sha256, 'duration_secs', r.duration_seconds,
-        'content_type', r.content_type, 'source', r.source) end,
-    'missing', case when c.settled_at is not null then '[]'::jsonb else to_jsonb(array_remove(array[
-        case when not (c.state = 'ended' and c.outcome_final) then 'outcome' end,
-        case when c.agent_connected is not false and c.transcript = 'expected' then 'transcript' end,
-        case when c.agent_connected is not false and c.recording = 'expected' then 'recording' end], null)) end)
-from calls c
-left join conversations v on v.conversation_id = coalesce(c.conversation_id, c.id::text)
-left join call_recordings r on r.conversation_id = coalesce(c.conversation_id, c.id::text)
-where c.id = $1";

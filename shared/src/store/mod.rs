@@ -14,6 +14,7 @@ pub mod imports;
 pub mod intents;
 pub mod migrations;
 pub mod pace;
+pub mod reading;
 pub mod recordings;
 pub mod reports;
 pub mod settle;

@@ -17,6 +17,8 @@ mod importing;
 mod opting_out;
 mod pacing;
 mod placing;
+mod reading;
+mod reading_plans;
 mod replaying;
 mod settling;
 mod stopping;

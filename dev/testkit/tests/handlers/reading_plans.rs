@@ -1,0 +1,210 @@
+//! Every list of the API finds its page by an index: asked of the planner, over 100,000 calls.
+
+use elevenwire::store::reading::{CallFilter, ContactFilter, ConversationFilter, DeliveryFilter, Slice, Span};
+use serde_json::Value;
+use testkit::database::Database;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+const AGENT: &str =
+    "insert into agents values ('demo', 'agent_demo', '+15550001111', '{+14155550100}', 'sip', 'off', null,
+    600, now(), now()) on conflict do nothing;";
+
+/// Tables that grow with every call.
+const LARGE: [&str; 8] = [
+    "calls",
+    "conversations",
+    "deliveries",
+    "call_recordings",
+    "contacts",
+    "guard_decisions",
+    "call_events",
+    "suppression_events",
+];
+
+/// SQL that makes so many calls, over a thousand numbers.
+pub(crate) fn calls(count: u32, created: &str) -> String {
+    format!(
+        "{AGENT}
+         insert into numbers (number) select '+1415' || (2200000 + at) from generate_series(0, 999) at;
+         insert into calls (id, to_number, from_number, agent, elevenlabs_agent_id, campaign_id, variables, metadata,
+             requested_by, ring_timeout_secs, max_duration_secs, state, outcome, outcome_final, due_at, expires_at, asks,
+             claimed_at, carrier_sid, double_dial, agent_connected, ended_at, transcript, recording, created_at, updated_at,
+             conversation_id)
+         select gen_random_uuid(), '+1415' || (2200000 + at % 1000), '+14155550100', 'demo', 'agent_demo',
+             'campaign-' || at % 50, '{{}}', '{{}}', 'test', 60, 600, 'ended',
+             (array['answered', 'voicemail', 'busy', 'no_answer', 'failed'])[1 + at % 5], true, {created}, {created}, 1,
+             {created}, 'sid-' || at, false, at % 5 = 0, {created}, 'stored', 'stored', {created}, {created}, 'conv-' || at
+         from generate_series(1, {count}) at;"
+    )
+}
+
+async fn fill(client: &Client) {
+    client.batch_execute(&calls(100_000, "'2026-01-01'::timestamptz + at * interval '4 minutes'")).await.unwrap();
+    client
+        .batch_execute(
+            "insert into conversations (call_id, agent_id, campaign_id, messages, created_at, updated_at, conversation_id,
+                 status, final, turns, event_timestamp, text_mended, raw_key, source)
+             select id, 'agent_demo', campaign_id, jsonb_build_array(
+                     jsonb_build_object('role', 'agent', 'message', 'Hello, this is Ava, how are you today'),
+                     jsonb_build_object('role', 'user', 'message', 'Fine, my number is ' || carrier_sid || ' and '
+                         || case when random() < 0.001 then 'giraffe' else 'thanks' end)),
+                 created_at, created_at, conversation_id, 'done', true, 2, 1, false, 'raw/x', 'webhook'
+             from calls where outcome = 'answered';
+             insert into deliveries select md5(id::text), 'post_call_transcription', conversation_id, 'raw/x', created_at,
+                 created_at, case when random() < 0.001 then 'refused' else 'stored' end from calls;
+             insert into call_recordings (call_id, conversation_id, storage_path, bytes, sha256, content_type, source,
+                 created_at, updated_at)
+             select call_id, conversation_id, 'recordings/' || conversation_id, 1000, repeat('a', 64), 'audio/mpeg', 'webhook',
+                 created_at, created_at from conversations;
+             insert into campaigns (id, name, agent, purpose, state, settings, max_concurrent, rate, max_attempts, created_at,
+                 updated_at)
+             select uuidv7(), 'campaign ' || at, 'demo', 'informational', 'finished', '{}', 1, 1, 1, now(), now()
+             from generate_series(1, 50) at;
+             insert into contacts (campaign_id, number, status, outcome, because, created_at, updated_at)
+             select id, number, 'done', 'answered', 'answered', now(), now() from campaigns, numbers;
+             insert into guard_decisions (call_id, decided_at, decision, rules_version, inputs)
+             select id, created_at, 'allow', 'test', '{}' from calls;
+             insert into guard_decisions (contact_id, decided_at, decision, rules_version, inputs)
+             select id, created_at, 'defer', 'test', '{}' from contacts;
+             insert into call_events (call_id, key, kind, fact, at, received_at)
+             select id, 'placed', 'placed', jsonb_build_object('sid', carrier_sid), created_at, created_at from calls;
+             insert into suppression_events (number, action, source, because, call_id, at)
+             select to_number, 'added', 'transcript', 'said so', id, created_at from calls where outcome = 'answered';",
+        )
+        .await
+        .unwrap();
+    for table in LARGE {
+        client.batch_execute(&format!("vacuum analyze {table}")).await.unwrap();
+    }
+}
+
+/// The nodes of a plan that read a table: what, how, by which index.
+fn reads(plan: &Value, found: &mut Vec<(String, String)>) {
+    match plan {
+        Value::Object(node) => {
+            let word = |name: &str| node.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            if node.get("Node Type").and_then(Value::as_str).is_some_and(|kind| kind.contains("Scan")) {
+                found.push((word("Node Type"), format!("{}{}", word("Relation Name"), word("Index Name"))));
+            }
+            node.values().for_each(|value| reads(value, found));
+        }
+        Value::Array(nodes) => nodes.iter().for_each(|node| reads(node, found)),
+        _ => {}
+    }
+}
+
+fn assert_indexed(name: &str, plan: &Value) {
+    let mut found = Vec::new();
+    reads(plan, &mut found);
+    let slow = |(kind, table): &&(String, String)| kind == "Seq Scan" && LARGE.contains(&table.as_str());
+    assert!(!found.is_empty() && found.iter().find(slow).is_none(), "{name}: {found:?}\n{plan:#}");
+}
+
+fn by(set: impl FnOnce(&mut CallFilter)) -> CallFilter {
+    let mut filter = CallFilter::default();
+    set(&mut filter);
+    filter
+}
+
+fn lists() -> Vec<(&'static str, CallFilter)> {
+    let text = |text: &str| Some(text.to_owned());
+    let day = Span { from: "2026-06-01T00:00:00Z".parse().ok(), to: "2026-06-02T00:00:00Z".parse().ok() };
+    vec![
+        ("all", CallFilter::default()),
+        ("number", by(|filter| filter.number = text("+14152200007"))),
+        ("carrier_sid", by(|filter| filter.carrier_sid = text("sid-77"))),
+        ("conversation_id", by(|filter| filter.conversation_id = text("conv-77"))),
+        ("campaign", by(|filter| filter.campaign = text("campaign-7"))),
+        ("agent", by(|filter| filter.agent = text("demo"))),
+        ("agent that has none", by(|filter| filter.agent = text("nobody"))),
+        ("outcome", by(|filter| filter.outcome = text("busy"))),
+        ("outcome that is rare", by(|filter| filter.outcome = text("blocked"))),
+        ("state", by(|filter| filter.state = text("ended"))),
+        ("live state", by(|filter| filter.state = text("ringing"))),
+        ("a day", by(|filter| filter.created = day)),
+        ("a day's outcome", by(|filter| (filter.created, filter.outcome) = (day, text("busy")))),
+        ("a rare word", by(|filter| filter.text = text("giraffe"))),
+        ("a common word", by(|filter| filter.text = text("hello"))),
+        ("a word that nobody said", by(|filter| filter.text = text("hippopotamus"))),
+        ("a word in a campaign", by(|filter| (filter.text, filter.campaign) = (text("giraffe"), text("campaign-7")))),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_list_reads_its_page_by_an_index() {
+    let database = Database::create().await;
+    fill(&database.client().await).await;
+    let store = database.store();
+    let middle = Some(("2026-06-01T00:00:00Z".parse().unwrap(), Uuid::nil()));
+    for (name, filter) in lists() {
+        for after in [None, middle] {
+            let slice = Slice { after, most: 50 };
+            assert_indexed(name, &store.plan_of_calls(&filter, &slice).await.unwrap());
+            store.calls(&filter, &slice).await.unwrap();
+        }
+    }
+    let text = |text: &str| Some(text.to_owned());
+    let conversations = [
+        ConversationFilter::default(),
+        ConversationFilter { text: text("giraffe"), ..ConversationFilter::default() },
+        ConversationFilter { campaign: text("campaign-5"), ..ConversationFilter::default() },
+        ConversationFilter { call_id: Some(Uuid::nil()), ..ConversationFilter::default() },
+        ConversationFilter { agent_id: text("agent_demo"), status: text("done"), ..ConversationFilter::default() },
+    ];
+    for filter in conversations {
+        let plan = store.plan_of_conversations(&filter, &Slice { after: None, most: 50 }).await.unwrap();
+        assert_indexed(&format!("{filter:?}"), &plan);
+    }
+    let deliveries = [
+        DeliveryFilter::default(),
+        DeliveryFilter { result: text("refused"), ..DeliveryFilter::default() },
+        DeliveryFilter { conversation_id: text("conv-77"), ..DeliveryFilter::default() },
+        DeliveryFilter { event_type: text("post_call_transcription"), ..DeliveryFilter::default() },
+    ];
+    for filter in deliveries {
+        let plan = store.plan_of_deliveries(&filter, &Slice { after: None, most: 50 }).await.unwrap();
+        assert_indexed(&format!("{filter:?}"), &plan);
+    }
+}
+
+/// How often each of the large tables was read from its beginning to its end.
+async fn whole_reads(client: &Client) -> Vec<(String, i64)> {
+    let sql = "select relname::text, seq_scan from pg_stat_user_tables where relname = any ($1) order by relname";
+    let rows = client.query(sql, &[&LARGE.as_slice()]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// PostgreSQL counts when a connection closes, a moment later.
+async fn counted(client: &Client) -> Vec<(String, i64)> {
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    client.batch_execute("select pg_stat_clear_snapshot()").await.unwrap();
+    whole_reads(client).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn single_things_and_dossiers_read_no_table_whole() {
+    let database = Database::create().await;
+    let filling = database.client().await;
+    fill(&filling).await;
+    drop(filling);
+    let client = database.client().await;
+    let before = counted(&client).await;
+    let store = database.store();
+    let known = CallFilter { number: Some("+14152200007".to_owned()), ..CallFilter::default() };
+    let call = store.calls(&known, &Slice { after: None, most: 1 }).await.unwrap()[0].id;
+    let row = client.query_one("select id from campaigns limit 1", &[]).await.unwrap();
+    assert!(store.call_view(call).await.unwrap().is_some());
+    assert!(store.timeline(call).await.unwrap().is_some());
+    assert!(store.recording_of(call).await.unwrap().is_some());
+    assert!(store.conversation("conv-5").await.unwrap().is_some());
+    let dossier = store.dossier("+14152200007").await.unwrap();
+    let sizes = ["attempts", "contacts", "decisions"].map(|list| dossier[list].as_array().unwrap().len());
+    assert_eq!(sizes, [100, 50, 150]);
+    let page = store.contacts_explained(row.get(0), &ContactFilter::default(), Some("+14152200500"), 50).await.unwrap();
+    assert_eq!((page.len(), &page[0]["number"]), (50, &Value::from("+14152200501")));
+    let (from, to) = ("2026-06-01T00:00:00Z".parse().unwrap(), "2026-06-02T00:00:00Z".parse().unwrap());
+    assert_eq!(store.settlement(from, to).await.unwrap()["placed"], 360);
+    drop(store);
+    assert_eq!(counted(&client).await, before);
+}

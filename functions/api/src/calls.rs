@@ -1,0 +1,145 @@
+//! `/api/calls`: one, a list, the timeline of one, its recording. Placing one is initiate-call's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::routing::get;
+use elevenwire::auth::Scope;
+use elevenwire::blobs::BlobError;
+use elevenwire::call::{self, Outcome};
+use elevenwire::http::Reply;
+use elevenwire::problem::Problem;
+use elevenwire::store::reading::{CallFilter, Recording, Slice};
+use uuid::Uuid;
+
+use crate::query::{Asked, page};
+use crate::{Answer, Answered, App, authorize, unavailable, wrong};
+
+/// How long a link to a recording can be used.
+const LINK_VALID: Duration = Duration::from_mins(15);
+
+/// The routes.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/calls", get(list))
+        .route("/api/calls/{id}", get(read))
+        .route("/api/calls/{id}/events", get(events))
+        .route("/api/calls/{id}/recording", get(recording))
+}
+
+const PARAMETERS: [&str; 12] = [
+    "number",
+    "carrier_sid",
+    "conversation_id",
+    "campaign",
+    "agent",
+    "outcome",
+    "state",
+    "from",
+    "to",
+    "text",
+    "cursor",
+    "limit",
+];
+
+const STATES: [call::State; 7] = [
+    call::State::Intent,
+    call::State::Placing,
+    call::State::Unknown,
+    call::State::Queued,
+    call::State::Ringing,
+    call::State::InProgress,
+    call::State::Ended,
+];
+
+fn missing() -> Answer {
+    wrong(Problem::not_found("There is no call with this id. Its id is in the answer of POST /api/calls."))
+}
+
+fn id(text: &str) -> Result<Uuid, Answer> {
+    Uuid::parse_str(text).map_err(|_| missing())
+}
+
+fn wanted(pairs: Vec<(String, String)>) -> Result<(CallFilter, Slice<Uuid>), Answer> {
+    let mut asked = Asked::of(pairs, &PARAMETERS);
+    let filter = CallFilter {
+        number: asked.number("number"),
+        carrier_sid: asked.text("carrier_sid"),
+        conversation_id: asked.text("conversation_id"),
+        campaign: asked.text("campaign"),
+        agent: asked.text("agent"),
+        outcome: asked.word("outcome", &Outcome::ALL.map(Outcome::as_str)),
+        state: asked.word("state", &STATES.map(call::State::as_str)),
+        created: asked.span(),
+        text: asked.text("text"),
+    };
+    let slice = asked.slice(|id| Uuid::parse_str(id).ok());
+    asked.done((filter, slice))
+}
+
+async fn list(State(app): State<Arc<App>>, Query(query): Query<Vec<(String, String)>>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let (filter, slice) = wanted(query)?;
+    let calls = app.store.calls(&filter, &slice).await.map_err(|error| unavailable(&error))?;
+    Ok(page("calls", calls, slice.most))
+}
+
+async fn read(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let view = app.store.call_view(self::id(&id)?).await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::json(200, &view.ok_or_else(missing)?).into())
+}
+
+async fn events(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let timeline = app.store.timeline(self::id(&id)?).await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::json(200, &timeline.ok_or_else(missing)?).into())
+}
+
+/// A redirect to the bucket, which also answers for parts of the object; or the address as JSON, for whoever must not send
+/// our token there.
+async fn recording(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let mut asked = Asked::of(query, &["format"]);
+    let format = asked.word("format", &["redirect", "json"]);
+    let format = asked.done(format)?;
+    let id = self::id(&id)?;
+    let found = app.store.recording_of(id).await.map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
+    let Some(key) = found.key.clone() else { return Err(not_there(&found)) };
+    if app.blobs.size(&key).await.map_err(|error| no_bucket(&error))?.is_none() {
+        let detail = "The recording is not in the bucket any more: it was deleted, or its days of keeping are over.";
+        return Err(wrong(Problem::new(410, "Gone", detail)));
+    }
+    let extension =
+        key.rsplit_once('.').map(|(_, end)| end).filter(|end| end.chars().all(|c| c.is_ascii_alphanumeric()));
+    let name = format!("{id}.{}", extension.unwrap_or("bin"));
+    let url = app.blobs.link_to_get(&key, LINK_VALID, &name).await.map_err(|error| no_bucket(&error))?;
+    if format.as_deref() != Some("json") {
+        return Ok(Reply::empty(302).with("Location", url).into());
+    }
+    let mut view = found.view;
+    view["url"] = url.into();
+    view["valid_until"] = (app.now)().checked_add(LINK_VALID).unwrap_or((app.now)()).to_string().into();
+    Ok(Reply::json(200, &view).into())
+}
+
+fn not_there(recording: &Recording) -> Answer {
+    let detail = match &recording.absent_because {
+        Some(because) => format!("There is no recording of this call: {because}."),
+        None => "There is no recording of this call, or not yet: see `missing` of the call.".to_owned(),
+    };
+    wrong(Problem::not_found(detail))
+}
+
+fn no_bucket(error: &BlobError) -> Answer {
+    tracing::error!(error = %error, "the bucket was asked in vain");
+    wrong(Problem::unavailable("The bucket"))
+}
