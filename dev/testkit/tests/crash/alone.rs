@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elevenwire::crash::Effect::{Commit, Postpone, Put, Send, Write};
+use elevenwire::crash::Effect::{Commit, Http, Postpone, Put, Send, Write};
 use elevenwire::crash::{Effect, Point};
 use elevenwire::queue::CallCommand;
 use http::Method;
