@@ -127,7 +127,7 @@ async fn campaign(world: &World, contacts: usize, agents: u32) -> String {
 fn start(world: &Arc<World>, over: &Arc<AtomicBool>) -> JoinSet<()> {
     let mut workers = JoinSet::new();
     for line in Line::ALL {
-        for _ in 0..4 {
+        for _ in 0..8 {
             let (world, over) = (Arc::clone(world), Arc::clone(over));
             workers.spawn(async move {
                 while !over.load(Ordering::Relaxed) {

@@ -27,8 +27,7 @@ const BATCH: i64 = 100;
 /// How long an attempt may wait for room before it is given back: its contact is then picked anew.
 const WORTH_PLACING_MINUTES: i64 = 15;
 
-/// A call whose outcome may still be refined is given this long before its contact goes on: the agent's words may say that
-/// it was a voicemail that answered.
+/// A call whose outcome may still be refined is given this long before its contact is called again.
 const OUTCOME_GRACE_MINUTES: i64 = 10;
 
 /// A campaign's turn: whom it calls with, and how many attempts it may make now.
@@ -205,13 +204,14 @@ impl Store {
         let grace = i32::try_from(OUTCOME_GRACE_MINUTES).unwrap_or(10);
         let typed = [(&now as _, Type::TIMESTAMPTZ), (&grace as _, Type::INT4), (&most as _, Type::INT8)];
         let rows = tx.query_typed(ENDED, &typed).await?;
+        let mut moved = 0;
         for row in &rows {
-            move_on(&tx, row, now).await?;
+            moved += usize::from(move_on(&tx, row, now).await?);
         }
-        if !rows.is_empty() {
+        if moved > 0 {
             commit(tx).await?;
         }
-        Ok(rows.len())
+        Ok(moved)
     }
 }
 
@@ -350,17 +350,19 @@ async fn used_up(tx: &Transaction<'_>, campaign: &Campaign, n: i64, now: Timesta
     Ok(())
 }
 
+/// Known is what nothing more is awaited for; that a machine answered, and no person, may stand in the transcript only.
 const ENDED: &str = "
-select k.id, m.settings, m.state as campaign_state, c.outcome, c.asks > 0 as asked, c.ended_at, c.reason,
+select k.id, m.settings, m.state as campaign_state, c.outcome, known.known, c.asks > 0 as asked, c.ended_at, c.reason,
     (select count(*) from calls o where o.contact_id = k.id and o.asks > 0) as attempts,
     (select count(*) from calls o where o.contact_id = k.id and o.outcome = c.outcome and o.asks > 0) as same_outcome
 from contacts k join calls c on c.id = k.last_call join campaigns m on m.id = k.campaign_id
-where k.status = 'calling' and c.state = 'ended'
-    and (c.outcome_final and (c.outcome <> 'answered' or c.transcript <> 'expected')
-        or coalesce(c.ended_at, c.updated_at) <= $1::timestamptz - make_interval(mins => $2))
-order by c.ended_at limit $3 for update of k skip locked";
+cross join lateral (select c.outcome_final and (c.outcome <> 'answered' or c.transcript <> 'expected')) known (known)
+where k.status = 'calling' and c.state = 'ended' and c.outcome is not null
+    and (known.known or coalesce(c.ended_at, c.updated_at) <= $1::timestamptz - make_interval(mins => $2))
+order by known.known desc, c.ended_at limit $3 for update of k skip locked";
 
-async fn move_on(tx: &Transaction<'_>, row: &Row, now: Timestamp) -> Result<(), StoreError> {
+/// Says whether it went on: its end waits for the last word, another attempt does not ([`DUE`] looks whether it came).
+async fn move_on(tx: &Transaction<'_>, row: &Row, now: Timestamp) -> Result<bool, StoreError> {
     let id: i64 = row.get("id");
     let Json(settings): Json<Settings> = row.get("settings");
     let asked: bool = row.get("asked");
@@ -374,7 +376,11 @@ async fn move_on(tx: &Transaction<'_>, row: &Row, now: Timestamp) -> Result<(), 
         ended_at: row.get::<_, Option<Timestamp>>("ended_at").unwrap_or(now),
     };
     let over = matches!(row.get("campaign_state"), "canceled" | "finished");
-    let (status, outcome, due_at) = match step(&attempted, &settings) {
+    let next = step(&attempted, &settings);
+    if !row.get::<_, bool>("known") && (over || matches!(next, Step::Done { .. })) {
+        return Ok(false);
+    }
+    let (status, outcome, due_at) = match next {
         Step::Again { .. } if over => ("done", Some("canceled"), None),
         Step::Again { at, .. } => ("waiting", None, Some(at)),
         Step::Done { outcome } => ("done", Some(outcome), None),
@@ -395,5 +401,5 @@ async fn move_on(tx: &Transaction<'_>, row: &Row, now: Timestamp) -> Result<(), 
         (&now as _, Type::TIMESTAMPTZ),
     ];
     tx.execute_typed(sql, &typed).await?;
-    Ok(())
+    Ok(true)
 }

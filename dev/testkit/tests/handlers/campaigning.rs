@@ -209,6 +209,12 @@ async fn two_campaigns_racing_for_one_number_call_it_one_after_the_other() {
     }
     let (first, second) = tokio::join!(world.tick(), world.other_tick());
     assert!(first.attempts + second.unwrap().attempts >= 1);
+    while world.database.count("select count(*) from calls where state = 'ended'").await == 0 {
+        world.pump().await;
+    }
+    // Where both were picked, the second one found its number busy, and looks again after 30 s.
+    world.clock.advance(Duration::from_secs(60));
+    world.sweep().await;
     for id in [one, two] {
         assert_eq!(play(&world, id).await["progress"]["outcomes"], json!({"answered": 1}));
     }
@@ -216,6 +222,27 @@ async fn two_campaigns_racing_for_one_number_call_it_one_after_the_other() {
         and a.placed_at < b.ended_at and b.placed_at < a.ended_at";
     assert_eq!(world.database.count(overlap).await, 0);
     assert_eq!(world.database.count("select count(*) from calls where double_dial").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_whose_outcome_is_not_known_yet_waits_for_it() {
+    let world = World::start().await;
+    let id = campaign(&world, json!({}), &numbers(1, "01")).await;
+    go(&world, id, "start").await;
+    world.tick().await;
+    let client = world.database.client().await;
+    let call: Uuid = client.query_one("select id from calls", &[]).await.unwrap().get(0);
+    world.settled(call).await;
+    // As it is when somebody picked up, and whether the agent came is still awaited.
+    let open = "update calls set outcome = null, outcome_final = false";
+    client.execute(open, &[]).await.unwrap();
+    world.clock.advance(Duration::from_secs(3600));
+    assert_eq!(world.tick().await.went_on, 0);
+    assert_eq!(view(&world, id).await["progress"]["calling"], 1);
+    client.execute("update calls set outcome = 'voicemail'", &[]).await.unwrap();
+    assert_eq!(world.tick().await.went_on, 0, "its end waits for the last word");
+    client.execute("update calls set outcome = 'answered', outcome_final = true", &[]).await.unwrap();
+    assert_eq!(play(&world, id).await["progress"]["outcomes"], json!({"answered": 1}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -317,7 +344,7 @@ async fn an_outcome_that_is_refined_later_ends_a_contact_that_already_waits() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // It turns out that somebody had answered after all.
-    let sql = "update calls set outcome = 'answered'";
+    let sql = "update calls set outcome = 'answered', transcript = 'stored'";
     world.database.client().await.execute(sql, &[]).await.unwrap();
     world.clock.advance(Duration::from_mins(20));
     world.tick().await;
