@@ -213,7 +213,7 @@ async fn two_campaigns_racing_for_one_number_call_it_one_after_the_other() {
         world.pump().await;
     }
     // Where both were picked, the second one found its number busy, and looks again after 30 s.
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     world.sweep().await;
     for id in [one, two] {
         assert_eq!(play(&world, id).await["progress"]["outcomes"], json!({"answered": 1}));
@@ -236,7 +236,7 @@ async fn a_contact_whose_outcome_is_not_known_yet_waits_for_it() {
     // As it is when somebody picked up, and whether the agent came is still awaited.
     let open = "update calls set outcome = null, outcome_final = false";
     client.execute(open, &[]).await.unwrap();
-    world.clock.advance(Duration::from_secs(3600));
+    world.clock.advance(Duration::from_hours(1));
     assert_eq!(world.tick().await.went_on, 0);
     assert_eq!(view(&world, id).await["progress"]["calling"], 1);
     client.execute("update calls set outcome = 'voicemail'", &[]).await.unwrap();
