@@ -139,7 +139,8 @@ pub(crate) async fn disturb(run: &Run) {
         let plan = &run.campaigns[dice.random_range(0..run.campaigns.len())];
         let Some(campaign) = plan.id.get().copied() else { continue };
         let paused = until(run, Method::POST, &format!("/api/campaigns/{campaign}/pause"), None).await;
-        if paused["state"] != "paused" {
+        // One that had paused itself goes on by itself ([`insist`]).
+        if paused["state"] != "paused" || paused["decided_by"] != "owner" {
             continue;
         }
         let from = run.world.clock.now();

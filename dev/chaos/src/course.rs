@@ -204,7 +204,7 @@ async fn settle(run: &Arc<Run>) {
         let step = match passed {
             0..60 => 1,
             60..360 => 5,
-            _ => 15,
+            _ => 30,
         };
         minutes(run, step, true).await;
     }

@@ -27,7 +27,7 @@ pub(super) async fn look(
 ) {
     let refusals = refusals(dials, conversations);
     accounts(run, verdict, &refusals).await;
-    attempts(run, verdict, dials).await;
+    pauses(run, verdict, dials).await;
     for dial in dials.values().flatten() {
         let said = refusals.get(&dial.to);
         if let (Some(said), Some(asked)) = (said, dial.requested_at)
@@ -117,18 +117,24 @@ async fn accounts(run: &Run, verdict: &mut Verdict, refusals: &BTreeMap<String, 
     }
 }
 
-/// No claim of a campaign went through while it stood still.
-async fn attempts(run: &Run, verdict: &mut Verdict, dials: &BTreeMap<String, Vec<Dial>>) {
+/// No attempt of a campaign was taken up and dialled while it stood still. (One that was taken up then, and had to wait for
+/// the database until the campaign went on, is dialled later.)
+async fn pauses(run: &Run, verdict: &mut Verdict, dials: &BTreeMap<String, Vec<Dial>>) {
     let pauses = run.pauses.lock().unwrap().clone();
     for pause in pauses {
         let sql = format!(
-            "select id::text from calls where campaign_id = '{}' and claimed_at > '{}' and claimed_at < '{}'",
+            "select id::text, claimed_at from calls where campaign_id = '{}' and claimed_at > '{}' and claimed_at < '{}'",
             pause.campaign, pause.from, pause.to
         );
         for row in run.rows(&sql).await {
-            let id: String = row.get(0);
-            let dialled = dials.get(&id).map_or(0, Vec::len);
-            verdict.differences.push(format!("{id}: claimed while its campaign stood still, dialled {dialled} times"));
+            let (id, claimed): (String, Timestamp) = (row.get(0), row.get(1));
+            let asked = dials.get(&id).into_iter().flatten().filter_map(|dial| dial.requested_at).min();
+            if let Some(asked) = asked.filter(|asked| *asked < pause.to) {
+                verdict.differences.push(format!(
+                    "{id}: claimed at {claimed} and dialled at {asked} while its campaign stood still, {} to {}",
+                    pause.from, pause.to
+                ));
+            }
         }
     }
 }
