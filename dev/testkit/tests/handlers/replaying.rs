@@ -40,7 +40,8 @@ async fn replay(world: &World) -> BTreeMap<String, usize> {
     let listed = world.cloud.s3.list_objects_v2().bucket(&world.cloud.bucket).send().await.unwrap();
     for object in listed.contents() {
         let (key, stored_at) = (object.key().unwrap(), object.last_modified().unwrap().secs());
-        let received_at = Timestamp::from_second(stored_at + 1).unwrap();
+        // The bucket knows the real time, to which the world's clock is ahead.
+        let received_at = Timestamp::from_second(stored_at + 1).unwrap() + world.began_ahead;
         let parts: Vec<&str> = key.split('/').collect();
         let kind = match parts[..] {
             ["raw", kind @ "call_initiation_failure", ..] => {
