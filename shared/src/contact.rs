@@ -9,6 +9,8 @@ mod row;
 mod sheet;
 mod states;
 
+use std::borrow::Cow;
+
 pub use header::{Column, Field, Role};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -82,10 +84,15 @@ impl BadRow {
     }
 }
 
-/// A cell. What a spreadsheet would take for a formula gets an apostrophe, which makes it text.
+/// A quoted cell.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
+    format!("\"{}\"", no_formula(text).replace('"', "\"\""))
+}
+
+/// What a spreadsheet would take for a formula gets an apostrophe, which makes it text.
+#[must_use]
+pub fn no_formula(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
 /// A file that cannot be read at all: what is wrong, and the mend.

@@ -17,6 +17,7 @@ use elevenwire::store::situation::Situation;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::query::plus;
 use crate::{Answered, App, authorize, unavailable, wrong};
 
 /// The routes.
@@ -51,11 +52,7 @@ fn parse(query: &BTreeMap<String, String>) -> Result<Question, Problem> {
         errors.push(FieldError::new(shown, "is not a parameter of the guard", mend));
     }
     let text = |name: &str| query.get(name).filter(|text| !text.is_empty()).cloned();
-    // In a query a bare `+` is a blank: whoever forgot to write %2B means the plus.
-    let number = text("phone_number").map(|number| match number.strip_prefix(' ') {
-        Some(rest) => format!("+{rest}"),
-        None => number,
-    });
+    let number = text("phone_number").map(|number| plus(&number));
     let number = match number.as_deref().map(PhoneNumber::parse) {
         Some(Ok(number)) => Some(number),
         Some(Err(problem)) => {

@@ -44,6 +44,16 @@ pub struct App {
     pub draw: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
 }
 
+impl App {
+    /// The queue of whoever dials so.
+    fn queue(&self, connect: Connect) -> &Queue {
+        match connect {
+            Connect::Sip => &self.calls,
+            Connect::Trunk => &self.trunk_calls,
+        }
+    }
+}
+
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("App").finish_non_exhaustive()
@@ -141,11 +151,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<usize, Failure> {
     let overdue = app.store.overdue(now, GRACE_SECS, MOST).await?;
     for Overdue { call_id, state, connect } in &overdue {
         tracing::info!(call.id = %call_id, call.state = state.as_str(), "overdue");
-        let queue = match connect {
-            Connect::Sip => &app.calls,
-            Connect::Trunk => &app.trunk_calls,
-        };
-        queue.send(&CallCommand::Place { call_id: *call_id }).await?;
+        app.queue(*connect).send(&CallCommand::Place { call_id: *call_id }).await?;
     }
     for call_id in app.store.not_hung_up(now, i64::from(CANCEL_GRACE_SECS)).await? {
         tracing::info!(call.id = %call_id, "not hung up yet");

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use elevenwire::call::Connect;
 use elevenwire::queue::CallCommand;
 use elevenwire::retry::Failure;
 use elevenwire::store::agents::Agent;
@@ -14,7 +13,7 @@ use jiff::Timestamp;
 use crate::App;
 
 /// Slots are given away this far ahead: twice the time between two ticks, so that none stays empty.
-pub(crate) const HORIZON: Duration = Duration::from_secs(10);
+const HORIZON: Duration = Duration::from_secs(10);
 
 /// Contacts whose attempt is over, in one go.
 const GO_ON: i64 = 500;
@@ -61,8 +60,7 @@ pub async fn tick(app: &App, now: Timestamp) -> Result<Tick, Failure> {
         return Ok(tick);
     }
     let space = app.store.space(now).await?;
-    let agents: HashMap<String, Agent> =
-        app.store.agents().await?.into_iter().map(|agent| (agent.name.clone(), agent)).collect();
+    let agents = agents(app).await?;
     let resting = app.store.resting(now).await?;
     let quotas = quotas(app, &due, &agents, space, now);
     let ids: Vec<Vec<String>> = due
@@ -106,6 +104,11 @@ async fn take_turns(app: &App, mut turns: Vec<Turn<'_>>, tick: &mut Tick, now: T
         }
     }
     Ok(())
+}
+
+/// The agents by name.
+pub(crate) async fn agents(app: &App) -> Result<HashMap<String, Agent>, Failure> {
+    Ok(app.store.agents().await?.into_iter().map(|agent| (agent.name.clone(), agent)).collect())
 }
 
 /// The campaign's caller id, or those of its agent; without those that rest.
@@ -157,17 +160,13 @@ fn quotas(app: &App, due: &[&Running], agents: &HashMap<String, Agent>, space: S
 /// A lost wake-up only delays an attempt: the row knows its time, and the sweep finds it.
 async fn wake(app: &App, picked: &Picked, now: Timestamp) {
     for (call_id, connect, slot) in &picked.attempts {
-        let queue = match connect {
-            Connect::Sip => &app.calls,
-            Connect::Trunk => &app.trunk_calls,
-        };
         let mut delay = Duration::try_from(slot.duration_since(now)).unwrap_or_default();
         // Queues know whole seconds. At a slow rate place-call comes early and waits for the slot; at a fast one its few
         // instances would all be waiting, so it comes up to a second late.
         if app.dialling.pace.rate > 2.0 && delay.subsec_millis() > 300 {
             delay += Duration::from_secs(1);
         }
-        if let Err(error) = queue.send_after(&CallCommand::Place { call_id: *call_id }, delay).await {
+        if let Err(error) = app.queue(*connect).send_after(&CallCommand::Place { call_id: *call_id }, delay).await {
             tracing::warn!(call.id = %call_id, error = %error, "could not wake place-call; the sweep will");
         }
     }

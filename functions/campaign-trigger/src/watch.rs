@@ -11,7 +11,7 @@ use elevenwire::store::turns::Running;
 use jiff::Timestamp;
 
 use crate::App;
-use crate::pick::caller_ids;
+use crate::pick::{agents, caller_ids};
 
 /// Ends what is over, and pauses what harms; once a minute.
 ///
@@ -24,8 +24,7 @@ pub async fn watch(app: &App, now: Timestamp) -> Result<(), Failure> {
     if running.is_empty() {
         return Ok(());
     }
-    let agents: HashMap<String, Agent> =
-        app.store.agents().await?.into_iter().map(|agent| (agent.name.clone(), agent)).collect();
+    let agents = agents(app).await?;
     let resting = rest(app, &running, &agents, now).await?;
     for campaign in &running {
         let settings = &campaign.campaign.settings;

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
-use super::{Store, StoreError, commit};
+use super::{Store, StoreError, commit, imports};
 use crate::campaign::breaker::{Counts, LAST_ATTEMPTS};
 use crate::campaign::{Budget, Settings, State};
 use crate::guard::Purpose;
@@ -224,12 +224,7 @@ impl Store {
         if !may {
             return Ok(Moved::Not(known.state));
         }
-        let open =
-            "select 1 from imports where campaign_id = $1 and state in ('queued', 'running') and not dry_run limit 1";
-        if known.state == State::Draft
-            && to == State::Running
-            && tx.query_typed_opt(open, &[(&id, Type::UUID)]).await?.is_some()
-        {
+        if known.state == State::Draft && to == State::Running && imports::running(&tx, id).await? {
             return Ok(Moved::Importing);
         }
         let sql = format!(

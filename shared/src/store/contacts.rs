@@ -115,7 +115,6 @@ impl Store {
         let numbers: Vec<String> = contacts.iter().map(|contact| contact.number.clone()).collect();
         let mut histories = histories(&tx, &numbers, None, now).await?;
         let live = live_numbers(&tx, &numbers).await?;
-        make_numbers(&tx, &numbers).await?;
         let mut fresh = Vec::new();
         for contact in &contacts {
             if fresh.len() >= turn.quota {
@@ -136,7 +135,7 @@ impl Store {
                 continue;
             }
             let history = histories.remove(&contact.number).unwrap_or_default();
-            match self.ask_guard(&tx, turn, contact, history, dialling, now).await? {
+            match ask_guard(&tx, turn, contact, history, dialling, now).await? {
                 Asked::Allowed => {
                     if let Some(call) = new_call(turn, contact, fresh.len(), draw(), now) {
                         fresh.push((contact.id, call));
@@ -147,6 +146,8 @@ impl Store {
             }
         }
         let count = i64::try_from(fresh.len()).unwrap_or(0);
+        let called: Vec<String> = fresh.iter().map(|(_, call)| call.to.as_str().to_owned()).collect();
+        make_numbers(&tx, &called).await?;
         for (contact, call) in &fresh {
             insert(&tx, call, now).await?;
             begin(&tx, *contact, call.id, now).await?;
@@ -161,37 +162,6 @@ impl Store {
         used_up(&tx, turn.campaign, count, now).await?;
         commit(tx).await?;
         Ok(picked)
-    }
-
-    async fn ask_guard(
-        &self,
-        tx: &Transaction<'_>,
-        turn: &Turn<'_>,
-        contact: &Due,
-        history: History,
-        dialling: &Dialling,
-        now: Timestamp,
-    ) -> Result<Asked, StoreError> {
-        let settings = &turn.campaign.settings;
-        let ring = ring_timeout(turn);
-        let situation = Situation::of(&contact.number, &contact.callee, Some(settings), ring, history, dialling);
-        let decision = situation.decide(dialling, now);
-        let word = because(&decision).unwrap_or("guard");
-        let about = About { call: None, contact: Some(contact.id) };
-        match &decision {
-            // Kept by the claim, which asks again under the number's lock.
-            Decision::Allow { .. } => Ok(Asked::Allowed),
-            Decision::Defer { until, .. } => {
-                keep_evidence(tx, about, &situation, &decision, dialling, now).await?;
-                put_off(tx, contact.id, *until, word, now).await?;
-                Ok(Asked::Deferred)
-            }
-            Decision::Block { .. } => {
-                keep_evidence(tx, about, &situation, &decision, dialling, now).await?;
-                finish(tx, contact.id, "blocked", word, now).await?;
-                Ok(Asked::Blocked)
-            }
-        }
     }
 
     /// Contacts whose attempt is over go on: to another attempt, or to their end. Answers how many.
@@ -220,6 +190,36 @@ enum Asked {
     Allowed,
     Deferred,
     Blocked,
+}
+
+async fn ask_guard(
+    tx: &Transaction<'_>,
+    turn: &Turn<'_>,
+    contact: &Due,
+    history: History,
+    dialling: &Dialling,
+    now: Timestamp,
+) -> Result<Asked, StoreError> {
+    let settings = &turn.campaign.settings;
+    let ring = ring_timeout(turn);
+    let situation = Situation::of(&contact.number, &contact.callee, Some(settings), ring, history, dialling);
+    let decision = situation.decide(dialling, now);
+    let word = because(&decision).unwrap_or("guard");
+    let about = About { call: None, contact: Some(contact.id) };
+    match &decision {
+        // Kept by the claim, which asks again under the number's lock.
+        Decision::Allow { .. } => Ok(Asked::Allowed),
+        Decision::Defer { until, .. } => {
+            keep_evidence(tx, about, &situation, &decision, dialling, now).await?;
+            put_off(tx, contact.id, *until, word, now).await?;
+            Ok(Asked::Deferred)
+        }
+        Decision::Block { .. } => {
+            keep_evidence(tx, about, &situation, &decision, dialling, now).await?;
+            finish(tx, contact.id, "blocked", word, now).await?;
+            Ok(Asked::Blocked)
+        }
+    }
 }
 
 /// Those of the numbers that have a live or waiting attempt.

@@ -50,15 +50,6 @@ pub struct Stored {
     pub opt_out: Option<OptOut>,
 }
 
-/// Whether the transcript of the last call of number `n.number` that a person answered with the agent on the line is still
-/// awaited: a wish not to be called may be in it. Read it in the claim's statement, under the number's lock.
-pub const TRANSCRIPT_AWAITED: &str = "coalesce((
-    select last.transcript = 'expected' from calls last
-    where last.to_number = n.number and last.state in ('in_progress', 'ended')
-        and coalesce(last.outcome, 'answered') = 'answered' and last.agent_connected is not false
-        and (last.agent_connected or last.answered_at is not null)
-    order by last.created_at desc limit 1), false)";
-
 /// A call that a conversation can be tied to.
 pub(super) struct Tied {
     pub(super) call_id: Uuid,
@@ -68,17 +59,6 @@ pub(super) struct Tied {
 }
 
 impl Store {
-    /// Whether a call to this number waits for the transcript of the one before it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn transcript_awaited(&self, number: &str) -> Result<bool, StoreError> {
-        let sql = format!("select {TRANSCRIPT_AWAITED} from numbers n where n.number = $1");
-        let mut session = self.session().await?;
-        let row = session.client()?.query_typed_opt(&sql, &[(&number, Type::TEXT)]).await?;
-        Ok(row.is_some_and(|row| row.get(0)))
-    }
-
     /// Stores a conversation, ties it to its call, and lets the call learn that it is over: one transaction, the one
     /// writer for webhook, backfill and replay.
     ///

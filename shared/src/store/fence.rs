@@ -64,12 +64,14 @@ pub(super) fn owner(row: &Row, now: Timestamp) -> Passage {
     if now < due { closed(due, "not_due") } else { Passage::Open }
 }
 
-/// Lines that are taken: an attempt without a clear answer takes one for as long as it could last.
-const LIVE: &str = "
-select count(*), count(*) filter (where agent = $1), count(*) filter (where campaign_id = $2)
-from calls
-where state in ('placing', 'unknown', 'queued', 'ringing', 'in_progress')
-    and (state <> 'unknown' or claimed_at > $3::timestamptz - make_interval(secs => ring_timeout_secs + max_duration_secs + 60))";
+/// Which calls take a line, at the time of parameter `now`: an attempt without a clear answer takes one for as long as it
+/// could last.
+pub(super) fn takes_a_line(now: &str) -> String {
+    format!(
+        "(state in ('placing', 'unknown', 'queued', 'ringing', 'in_progress') and (state <> 'unknown'
+            or claimed_at > {now}::timestamptz - make_interval(secs => ring_timeout_secs + max_duration_secs + 60)))"
+    )
+}
 
 /// Whether there is room for one more call at both vendors, and its slot: now or in a moment. Else when to ask again.
 /// Takes the lock of the timetable, so that two claims at once do not take the same room.
@@ -109,7 +111,12 @@ async fn no_room(
 ) -> Result<Option<&'static str>, StoreError> {
     let (agent, campaign) = (row.get::<_, &str>("agent"), row.get::<_, Option<&str>>("campaign_id"));
     let typed = [(&agent as _, Type::TEXT), (&campaign as _, Type::TEXT), (&now as _, Type::TIMESTAMPTZ)];
-    let live = tx.query_typed_one(LIVE, &typed).await?;
+    let sql = format!(
+        "select count(*), count(*) filter (where agent = $1), count(*) filter (where campaign_id = $2)
+         from calls where {}",
+        takes_a_line("$3")
+    );
+    let live = tx.query_typed_one(&sql, &typed).await?;
     let full = |at: usize, limit: Option<i64>| limit.is_some_and(|limit| live.get::<_, i64>(at) >= limit);
     let limit = |column: &str| row.get::<_, Option<i32>>(column).map(i64::from);
     Ok(if full(0, Some(i64::from(dialling.concurrency))) {

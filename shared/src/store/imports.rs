@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 pub use staging::{Batch, Staged};
 pub use swap::{Finish, Likely, Swapped};
-use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use super::{Store, StoreError};
@@ -217,9 +217,13 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn import_running(&self, campaign_id: Uuid) -> Result<bool, StoreError> {
-        let sql = "select exists (select from imports where campaign_id = $1 and state in ('queued', 'running')
-            and not dry_run)";
-        let row = self.session().await?.client()?.query_typed_one(sql, &[(&campaign_id, Type::UUID)]).await?;
-        Ok(row.get(0))
+        running(self.session().await?.client()?, campaign_id).await
     }
+}
+
+/// The same inside a transaction.
+pub(super) async fn running(client: &impl GenericClient, campaign_id: Uuid) -> Result<bool, StoreError> {
+    let sql = "select exists (select from imports where campaign_id = $1 and state in ('queued', 'running')
+        and not dry_run)";
+    Ok(client.query_typed_one(sql, &[(&campaign_id, Type::UUID)]).await?.get(0))
 }

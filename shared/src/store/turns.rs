@@ -5,6 +5,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::campaigns::{COLUMNS, Campaign, campaign};
+use super::fence::takes_a_line;
 use super::{Store, StoreError, commit};
 use crate::campaign::breaker::{LAST_ATTEMPTS, REST_HOURS};
 
@@ -32,10 +33,12 @@ pub struct Space {
     pub campaign_slot: i64,
 }
 
-/// Live, or about to be: an attempt that waits for a later window, or for its campaign to go on, takes no room.
-const UNDER_WAY: &str = "(c.state in ('placing', 'unknown', 'queued', 'ringing', 'in_progress')
-        or (c.state = 'intent' and c.due_at <= $1::timestamptz + interval '12 seconds'))
-    and (c.state <> 'unknown' or c.claimed_at > $1::timestamptz - make_interval(secs => c.ring_timeout_secs + c.max_duration_secs + 60))";
+/// Live, or about to be, at the time of parameter 1: an attempt that waits for a later window, or for its campaign to go on,
+/// takes no room.
+fn under_way() -> String {
+    let live = takes_a_line("$1");
+    format!("({live} or (state = 'intent' and due_at <= $1::timestamptz + interval '12 seconds'))")
+}
 
 impl Store {
     /// After a pause: attempts of a campaign that found it paused are due now, and not when they would have looked again.
@@ -68,10 +71,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn running(&self, now: Timestamp) -> Result<Vec<Running>, StoreError> {
+        let under_way = under_way();
         let sql = format!(
             "select {COLUMNS}, paced_until,
-                 (select count(*) from calls c where c.campaign_id = campaigns.id::text and {UNDER_WAY}) as under_way,
-                 (select count(*) from calls c where c.agent = campaigns.agent and {UNDER_WAY}) as agent_under_way,
+                 (select count(*) from calls c where c.campaign_id = campaigns.id::text and {under_way}) as under_way,
+                 (select count(*) from calls c where c.agent = campaigns.agent and {under_way}) as agent_under_way,
                  exists (select 1 from contacts k where k.campaign_id = campaigns.id and k.status = 'waiting'
                      and k.due_at <= $1) as due
              from campaigns where state = 'running' and coalesce(starts_at, $1) <= $1
@@ -97,7 +101,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn space(&self, now: Timestamp) -> Result<Space, StoreError> {
-        let sql = format!("select (select count(*) from calls c where {UNDER_WAY}), campaign_slot from pace");
+        let sql = format!("select (select count(*) from calls where {}), campaign_slot from pace", under_way());
         let mut session = self.session().await?;
         let row = session.client()?.query_typed_one(&sql, &[(&now, Type::TIMESTAMPTZ)]).await?;
         Ok(Space { under_way: row.get(0), campaign_slot: row.get(1) })

@@ -337,20 +337,21 @@ async fn a_claim_and_an_opt_out_at_the_same_moment_never_wait_for_each_other_for
 async fn a_call_waits_for_the_transcript_of_the_answered_one_before_it() {
     let world = World::start().await;
     let store = world.database.store();
+    let awaited = async |number: &str| store.history(number, world.clock.now()).await.unwrap().transcript_awaited;
     let lost = ["post_call_transcription", "post_call_audio"].map(|place| json!({ "where": place, "kind": "drop" }));
     world.vendors.configure(json!({ "faults": lost })).unwrap();
-    assert!(!store.transcript_awaited(TALKS).await.unwrap());
+    assert!(!awaited(TALKS).await);
     let call_id = world.call(TALKS).await;
     world.until(call_id, |call| call["outcome"] == "answered" || call["state"] == "ended").await;
-    assert!(store.transcript_awaited(TALKS).await.unwrap());
+    assert!(awaited(TALKS).await);
     let busy = world.call("+14155550151").await;
     world.settled(busy).await;
-    assert!(!store.transcript_awaited("+14155550151").await.unwrap(), "nobody answered");
+    assert!(!awaited("+14155550151").await, "nobody answered");
     world.vendors.wait_idle(Duration::from_secs(10)).await;
     for _ in 0..10 {
         world.clock.advance(Duration::from_mins(2));
         world.reconcile().await;
         world.pump().await;
     }
-    assert!(!store.transcript_awaited(TALKS).await.unwrap(), "it came home");
+    assert!(!awaited(TALKS).await, "it came home");
 }

@@ -1,5 +1,6 @@
 //! Suppressions as CSV. A page is as large as the gateway lets an answer be; its `Link` header names the next one.
 
+use elevenwire::contact::no_formula;
 use elevenwire::http::Reply;
 use elevenwire::store::suppressions::Suppressed;
 
@@ -34,12 +35,10 @@ pub(super) fn csv(rows: &[Suppressed]) -> Reply {
     reply
 }
 
-/// A text as a cell. A spreadsheet takes one that begins with these characters for a formula: an apostrophe before it
-/// prevents that. Numbers are `+` and digits, which no spreadsheet can run.
+/// A text as a cell, quoted where it must be. Numbers are `+` and digits, which no spreadsheet can run.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\r', '\n', ';']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let text = no_formula(text);
+    if text.contains([',', '"', '\r', '\n', ';']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
 }
 
 #[cfg(test)]
