@@ -61,7 +61,8 @@ pub(crate) fn numbers(count: usize, fate: &str) -> Vec<String> {
     (0..count).map(|at| format!("+1415{:05}{fate}", 22000 + at)).collect()
 }
 
-/// Lets everything happen until the campaign has ended; where nothing is under way, time passes to the next contact's turn.
+/// Lets everything happen until the campaign has ended; where nothing is under way, time passes to the next turn
+/// of a contact or an attempt.
 pub(crate) async fn play(world: &World, id: Uuid) -> Value {
     for _ in 0..2000 {
         world.watch().await;
@@ -71,12 +72,15 @@ pub(crate) async fn play(world: &World, id: Uuid) -> Value {
         if campaign["state"] != "running" {
             return campaign;
         }
-        let live = world.database.count("select count(*) from calls where state <> 'ended'").await;
+        // An attempt that waits is nothing under way: its time has to come.
+        let live = world.database.count("select count(*) from calls where state not in ('intent', 'ended')").await;
         if live == 0 && ticked.attempts == 0 && ticked.went_on == 0 {
-            let sql = "select coalesce(min(due_at), now()) from contacts where status = 'waiting'";
+            let sql = "select coalesce(min(due_at), now()) from (select due_at from contacts where status = 'waiting'
+                union all select due_at from calls where state = 'intent') waiting";
             let next: Timestamp = world.database.client().await.query_one(sql, &[]).await.unwrap().get(0);
             let wait = Duration::try_from(next.duration_since(world.clock.now())).unwrap_or_default();
             world.clock.advance(wait.max(Duration::from_secs(1)));
+            world.sweep().await;
             world.reconcile().await;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
