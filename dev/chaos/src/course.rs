@@ -251,7 +251,6 @@ async fn minutes(run: &Run, step: u32, quiet: bool) {
     run.world.clock.advance(STEP * step);
     let minutes = run.minutes.fetch_add(step.into(), Ordering::Relaxed);
     let mut failed = run.world.try_watch().await.is_err();
-    // Before the tick: its breaker would pause it again with the next look.
     campaigns::insist(run).await;
     failed |= run.world.try_sweep().await.is_err();
     // The minute before may still be at work.

@@ -221,6 +221,10 @@ async fn go(app: &App, id: &str, headers: &HeaderMap, body: &Bytes, to: campaign
         Moved::Importing => {
             Err(wrong(Problem::new(409, "Conflict", "Contacts are being imported: start it when the import is done.")))
         }
+        Moved::Held(why) => {
+            let mend = "Raise the budget with PATCH, or wait until it does not hold any more.";
+            Err(wrong(Problem::new(409, "Conflict", format!("The breaker would pause it again: {why}. {mend}"))))
+        }
         Moved::Not(state) => {
             let detail = format!("The campaign is {}: it cannot become {}.", state.as_str(), to.as_str());
             Err(wrong(Problem::new(409, "Conflict", detail)))

@@ -106,6 +106,7 @@ pub async fn obey(app: &App, wanted: &Wanted, now: Timestamp) -> Result<(), Fail
         }
         Moved::Missing => Err(Failure::never("there is no such campaign")),
         Moved::Importing => Err(Failure::never("contacts are being imported")),
+        Moved::Held(why) => Err(Failure::never(format!("the breaker would pause it again: {why}"))),
         Moved::Not(state) => Err(Failure::never(format!("the campaign is {}", state.as_str()))),
     }
 }

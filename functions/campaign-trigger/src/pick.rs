@@ -66,7 +66,8 @@ pub async fn tick(app: &App, now: Timestamp) -> Result<Tick, Failure> {
     let ids: Vec<Vec<String>> = due
         .iter()
         .map(|running| {
-            agents.get(&running.campaign.agent).map_or_else(Vec::new, |agent| caller_ids(running, agent, &resting))
+            let agent = agents.get(&running.campaign.agent);
+            agent.map_or_else(Vec::new, |agent| agent.usable_caller_ids(running.campaign.from.as_ref(), &resting))
         })
         .collect();
     let mut turns: Vec<Turn<'_>> = Vec::new();
@@ -109,12 +110,6 @@ async fn take_turns(app: &App, mut turns: Vec<Turn<'_>>, tick: &mut Tick, now: T
 /// The agents by name.
 pub(crate) async fn agents(app: &App) -> Result<HashMap<String, Agent>, Failure> {
     Ok(app.store.agents().await?.into_iter().map(|agent| (agent.name.clone(), agent)).collect())
-}
-
-/// The campaign's caller id, or those of its agent; without those that rest.
-pub(crate) fn caller_ids(running: &Running, agent: &Agent, resting: &[String]) -> Vec<String> {
-    let all = running.campaign.from.as_ref().map_or(agent.caller_ids.as_slice(), std::slice::from_ref);
-    all.iter().filter(|number| !resting.contains(number)).cloned().collect()
 }
 
 /// How many attempts each campaign may make now. One after the other gets one more until nothing is left: whoever needs

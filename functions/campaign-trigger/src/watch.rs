@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use elevenwire::campaign::State;
-use elevenwire::campaign::breaker::{caller_id_rests, trips};
+use elevenwire::campaign::breaker::{ALL_REST, caller_id_rests, trips};
 use elevenwire::retry::Failure;
 use elevenwire::store::agents::Agent;
 use elevenwire::store::campaigns::Moved;
@@ -11,7 +11,7 @@ use elevenwire::store::turns::Running;
 use jiff::Timestamp;
 
 use crate::App;
-use crate::pick::{agents, caller_ids};
+use crate::pick::agents;
 
 /// Ends what is over, and pauses what harms; once a minute.
 ///
@@ -32,9 +32,10 @@ pub async fn watch(app: &App, now: Timestamp) -> Result<(), Failure> {
         let agent = agents.get(&campaign.campaign.agent);
         if let Some((word, why)) = trips(&counts, &settings.budget) {
             pause(app, campaign, word, &why, now).await?;
-        } else if agent.is_some_and(|agent| caller_ids(campaign, agent, &resting).is_empty()) {
-            let why = "networks refuse all its caller ids: they rest for a day";
-            pause(app, campaign, "network_blocked", why, now).await?;
+        } else if agent
+            .is_some_and(|agent| agent.usable_caller_ids(campaign.campaign.from.as_ref(), &resting).is_empty())
+        {
+            pause(app, campaign, "network_blocked", ALL_REST, now).await?;
         }
     }
     Ok(())
@@ -61,7 +62,9 @@ async fn rest(
     let resting = app.store.resting(now).await?;
     let used: HashSet<String> = running
         .iter()
-        .filter_map(|running| Some(caller_ids(running, agents.get(&running.campaign.agent)?, &resting)))
+        .filter_map(|running| {
+            Some(agents.get(&running.campaign.agent)?.usable_caller_ids(running.campaign.from.as_ref(), &resting))
+        })
         .flatten()
         .collect();
     for caller_id in used {

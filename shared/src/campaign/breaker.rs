@@ -18,6 +18,9 @@ const BLOCKED_PERCENT: u32 = 30;
 /// How long a caller id rests that networks refuse.
 pub const REST_HOURS: i64 = 24;
 
+/// Why a campaign cannot go on that has no caller id left.
+pub const ALL_REST: &str = "networks refuse all its caller ids: they rest for a day";
+
 /// What is counted of a campaign.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Counts {
@@ -35,6 +38,14 @@ pub struct Counts {
     pub calls: u64,
     /// Money in all.
     pub spend: f64,
+}
+
+impl Counts {
+    /// What an owner cannot forgive by letting the campaign go on: his budget, and the law's share of the abandoned.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self { last: 0, failed: 0, opted_out: 0, ..self }
+    }
 }
 
 /// Why a campaign must stop; a sentence, and a word for it.

@@ -47,6 +47,15 @@ pub struct Agent {
     pub updated_at: Timestamp,
 }
 
+impl Agent {
+    /// From which numbers it calls: the campaign's own, or its; without those that rest.
+    #[must_use]
+    pub fn usable_caller_ids(&self, of_campaign: Option<&String>, resting: &[String]) -> Vec<String> {
+        let all = of_campaign.map_or(self.caller_ids.as_slice(), std::slice::from_ref);
+        all.iter().filter(|number| !resting.contains(number)).cloned().collect()
+    }
+}
+
 const COLUMNS: &str =
     "name, elevenlabs_agent_id, number, caller_ids, amd, ring_timeout_secs, max_duration_secs, created_at,
     updated_at, connect, elevenlabs_phone_number_id, max_concurrent";

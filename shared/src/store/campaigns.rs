@@ -9,7 +9,7 @@ use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 use super::{Store, StoreError, commit, imports};
-use crate::campaign::breaker::{Counts, LAST_ATTEMPTS};
+use crate::campaign::breaker::{ALL_REST, Counts, LAST_ATTEMPTS, trips};
 use crate::campaign::{Budget, Settings, State};
 use crate::guard::Purpose;
 
@@ -90,6 +90,8 @@ pub enum Moved {
     Not(State),
     /// Contacts are being imported.
     Importing,
+    /// The breaker would pause it again, and says why.
+    Held(String),
     /// There is none.
     Missing,
 }
@@ -207,6 +209,11 @@ impl Store {
         by: &str,
         now: Timestamp,
     ) -> Result<Moved, StoreError> {
+        if to == State::Running
+            && let Some(why) = self.still_held(id, now).await?
+        {
+            return Ok(Moved::Held(why));
+        }
         let mut session = self.session().await?;
         let tx = session.begin().await?;
         let sql = format!("select {COLUMNS} from campaigns where id = $1 for update");
@@ -230,6 +237,7 @@ impl Store {
         let sql = format!(
             "update campaigns set state = $2, because = $3, decided_by = $4, updated_at = $5,
                  started_at = case when $2 = 'running' then coalesce(started_at, $5) else started_at end,
+                 judged_from = case when $2 = 'running' then $5 else judged_from end,
                  ended_at = case when $2 in ('canceled', 'finished') then $5 else ended_at end
              where id = $1 returning {COLUMNS}"
         );
@@ -246,6 +254,22 @@ impl Store {
         }
         commit(tx).await?;
         Ok(Moved::Done(Box::new(campaign(&row))))
+    }
+
+    /// Why a campaign that stands still could not go on for long: its owner's resume forgives its last attempts, but no
+    /// budget that is used up, no share of the abandoned that the law forbids, and no caller ids that rest.
+    async fn still_held(&self, id: Uuid, now: Timestamp) -> Result<Option<String>, StoreError> {
+        let Some(known) = self.campaign(id).await?.filter(|known| known.state == State::Paused) else {
+            return Ok(None);
+        };
+        let budget = &known.settings.budget;
+        if let Some((_, why)) = trips(&self.breaker_counts(id, budget, now).await?.lasting(), budget) {
+            return Ok(Some(why));
+        }
+        let resting = self.resting(now).await?;
+        let agent = self.agent(&known.agent).await?;
+        let rest = agent.is_some_and(|agent| agent.usable_caller_ids(known.from.as_ref(), &resting).is_empty());
+        Ok(rest.then(|| ALL_REST.to_owned()))
     }
 
     /// How far it is: sums of few rows, whatever the number of contacts.
@@ -304,7 +328,9 @@ impl Store {
 const COUNTS: &str = "
 with last as (
     select c.id, c.outcome, c.to_number, c.ended_at from calls c
-    where c.campaign_id = $1 and c.ended_at is not null and c.asks > 0 order by c.ended_at desc limit $2
+    where c.campaign_id = $1 and c.asks > 0
+        and c.ended_at > coalesce((select judged_from from campaigns where id = $1::uuid), '-infinity')
+    order by c.ended_at desc limit $2
 ), month as (
     select count(*) filter (where outcome in ('answered', 'abandoned')) as people,
         count(*) filter (where outcome = 'abandoned') as abandoned
