@@ -48,6 +48,9 @@ enum What {
         /// Calls a second that the carrier dials.
         #[arg(long, default_value_t = 20.0)]
         rate: f64,
+        /// How much faster than in earnest calls pass: the slower, the more lines are taken.
+        #[arg(long, default_value_t = 40.0)]
+        speed: f64,
     },
 }
 
@@ -67,8 +70,8 @@ async fn main() -> ExitCode {
     let say = |line: String| {
         let _ = writeln!(std::io::stderr(), "{line}");
     };
-    if let Some(What::Campaign { contacts, agents, rate }) = arguments.what {
-        let measured = Box::pin(measure(contacts, agents, rate, &say)).await;
+    if let Some(What::Campaign { contacts, agents, rate, speed }) = arguments.what {
+        let measured = Box::pin(measure(contacts, agents, (rate, speed), &say)).await;
         let _ = write!(std::io::stdout(), "{measured}");
         return if measured.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }

@@ -51,11 +51,17 @@ impl fmt::Display for Measured {
     }
 }
 
-/// Calls `contacts` people with `agents` conversations at once and `rate` calls a second.
-pub async fn measure(contacts: usize, agents: u32, rate: f64, say: &(dyn Fn(String) + Sync)) -> Measured {
+/// Calls `contacts` people with `agents` conversations at once, `rate` calls a second, and calls that pass `speed` times as
+/// fast as in earnest.
+pub async fn measure(
+    contacts: usize,
+    agents: u32,
+    (rate, speed): (f64, f64),
+    say: &(dyn Fn(String) + Sync),
+) -> Measured {
     let begun = Instant::now();
     let config = simulator::Config {
-        time_scale: 400.0,
+        time_scale: speed,
         calls_per_second: rate,
         agent_concurrency: agents as usize,
         ..simulator::Config::default()
