@@ -67,16 +67,16 @@ create function utc(at timestamptz) returns text language sql immutable parallel
 $$;
 
 -- Writes an event down, unless it is there, and whom it is to be brought to.
-create function emit(kind text, about text, occurred timestamptz, details jsonb) returns void language plpgsql as $$
+create function emit(what text, about text, occurred timestamptz, details jsonb) returns void language plpgsql as $$
 declare
-    message text := 'msg_' || left(encode(sha256(convert_to(kind || ' ' || about, 'UTF8')), 'hex'), 32);
+    message text := 'msg_' || left(encode(sha256(convert_to(what || ' ' || about, 'UTF8')), 'hex'), 32);
 begin
-    insert into outbox (id, type, subject, at, data) values (message, kind, about, occurred, details)
+    insert into outbox (id, type, subject, at, data) values (message, what, about, occurred, details)
     on conflict do nothing;
     if found then
         insert into outbox_deliveries (event_id, endpoint_id, next_at, created_at)
         select message, e.id, occurred, occurred from event_endpoints e
-        where e.state = 'active' and (e.types = '{}' or kind = any (e.types));
+        where e.state = 'active' and (e.types = '{}' or what = any (e.types));
     end if;
 end
 $$;

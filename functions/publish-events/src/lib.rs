@@ -21,6 +21,9 @@ use uuid::Uuid;
 /// Where something was to do, it looks again so often.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// Where nothing was to do for so long, the next minute's run is soon enough: that costs nothing.
+const CALM: Duration = Duration::from_secs(10);
+
 /// An endpoint that took nothing is left alone for so long.
 const REST: Duration = Duration::from_secs(5);
 
@@ -97,8 +100,8 @@ impl Published {
     }
 }
 
-/// Brings out everything that is due. Where there was something, it goes on looking for as long as `stays`: while calls are
-/// made their events are seconds old. Safe to run twice at once.
+/// Brings out everything that is due. Where there was something, it goes on looking, for as long as `stays` at most: while
+/// calls are made their events are seconds old. Safe to run twice at once.
 ///
 /// # Errors
 /// When the database does not answer. What was under way counts as lost then, and is tried again.
@@ -108,27 +111,35 @@ pub async fn publish(app: &App, stays: Duration) -> Result<Published, Failure> {
     let id = elevenwire::store::intents::new_id((app.now)(), (app.draw)());
     app.store.keep_bus(name, id, (app.now)()).await?;
     let mut sum = Published::default();
+    let mut found: Option<Instant> = None;
     // Endpoints that are busy, and those that rest until then because they took nothing.
     let mut quiet: HashMap<Uuid, Option<Instant>> = HashMap::new();
     let mut under_way = FuturesUnordered::new();
     loop {
+        let mut ended = Vec::new();
         if begun.elapsed() < BEGINS_FOR {
             quiet.retain(|_, rests_until| rests_until.is_none_or(|until| Instant::now() < until));
             let but: Vec<Uuid> = quiet.keys().copied().collect();
-            for batch in by_endpoint(app.store.begin_tries(&but, (app.now)()).await?) {
+            let tries = app.store.begin_tries(&but, (app.now)());
+            for batch in by_endpoint(beside(&mut under_way, &mut ended, tries).await?) {
+                found = Some(Instant::now());
                 quiet.insert(batch[0].endpoint, None);
                 under_way.push(bring(app, batch));
             }
         }
-        if under_way.is_empty() {
-            if sum == Published::default() || begun.elapsed() + LOOK > stays {
+        if ended.is_empty() {
+            let calm = found.is_none_or(|found| found.elapsed() > CALM);
+            if under_way.is_empty() && (calm || begun.elapsed() + LOOK > stays) {
                 break;
             }
-            sleep(LOOK).await;
-            continue;
+            match timeout(LOOK, under_way.next()).await {
+                Ok(Some(end)) => ended.push(end),
+                Ok(None) => sleep(LOOK).await,
+                Err(_) => {}
+            }
         }
-        if let Ok(Some(done)) = timeout(LOOK, under_way.next()).await {
-            let (endpoint, did) = done?;
+        for end in ended {
+            let (endpoint, did) = end?;
             sum.add(did);
             quiet.remove(&endpoint);
             if did.taken == 0 {
@@ -138,6 +149,22 @@ pub async fn publish(app: &App, stays: Duration) -> Result<Published, Failure> {
     }
     look_for_what_waits(app).await?;
     Ok(sum)
+}
+
+/// Does something while batches are under way. They must go on meanwhile: one of them may hold the connection to the
+/// database that it waits for.
+async fn beside<B: Future, T>(
+    under_way: &mut FuturesUnordered<B>,
+    ended: &mut Vec<B::Output>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            Some(end) = under_way.next() => ended.push(end),
+        }
+    }
 }
 
 /// Tries come in the order of their endpoints.

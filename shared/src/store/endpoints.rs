@@ -201,7 +201,8 @@ impl Store {
         let event_id = format!("msg_{}", test.simple());
         let event = "insert into outbox (id, type, subject, at, data)
                      values ($1, $2, $3, $4, jsonb_build_object('endpoint_id', $5))";
-        let delivery = "insert into outbox_deliveries (event_id, endpoint_id, next_at, created_at) values ($1, $2, $3, $3)";
+        let delivery =
+            "insert into outbox_deliveries (event_id, endpoint_id, next_at, created_at) values ($1, $2, $3, $3)";
         let mut session = self.session().await?;
         let tx = session.begin().await?;
         let typed = [

@@ -92,12 +92,7 @@ fn begun(row: &Row) -> Try {
         to_bus: row.get("to_bus"),
         target: row.get("target"),
         secrets: secrets.into_iter().flatten().collect(),
-        event: Event {
-            id: row.get("id"),
-            kind: row.get("type"),
-            timestamp: row.get("at"),
-            data: row.get("data"),
-        },
+        event: Event { id: row.get("id"), kind: row.get("type"), timestamp: row.get("at"), data: row.get("data") },
         number: u32::try_from(row.get::<_, i32>("attempts")).unwrap_or(u32::MAX),
     }
 }
@@ -197,7 +192,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn disable_endpoint(&self, id: Uuid, because: &str, now: Timestamp) -> Result<(), StoreError> {
-        let sql = "update event_endpoints set state = 'disabled', because = $2, last_failure = $2, last_failure_at = $3,
+        let sql =
+            "update event_endpoints set state = 'disabled', because = $2, last_failure = $2, last_failure_at = $3,
                        updated_at = $3
                    where id = $1 and state = 'active'";
         let typed = [(&id as _, Type::UUID), (&because as _, Type::TEXT), (&now as _, Type::TIMESTAMPTZ)];

@@ -17,6 +17,7 @@ mod importing;
 mod opting_out;
 mod pacing;
 mod placing;
+mod publishing;
 mod reading;
 mod reading_plans;
 mod replaying;
