@@ -103,3 +103,28 @@ impl Resolve for PublicOnly {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_into_the_house_is_not_connected_to() {
+        let found = PublicOnly.resolve("localhost".parse().unwrap()).await;
+        assert!(found.err().unwrap().is::<NotPublic>());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_got_into_the_table_in_another_way_is_not_posted_to() {
+        let event = Event {
+            id: "msg_1".to_owned(),
+            kind: super::super::TEST.to_owned(),
+            timestamp: jiff::Timestamp::UNIX_EPOCH,
+            data: serde_json::Value::Null,
+        };
+        let poster = Poster::new(false).unwrap();
+        for inside in ["http://example.com/", "https://127.0.0.1/", "https://[fd00:ec2::254]/"] {
+            assert!(matches!(poster.post(inside, &[], &event, 0).await, Answer::Refused(..)), "{inside}");
+        }
+    }
+}

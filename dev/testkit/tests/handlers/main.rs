@@ -24,6 +24,7 @@ mod replaying;
 mod settling;
 mod stopping;
 mod suppressing;
+mod telling;
 mod trunk;
 mod webhooks;
 mod wellbeing;
