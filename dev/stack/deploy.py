@@ -50,6 +50,7 @@ def parameters(memory: Memory, cloud: Cloud, database_url: str, simulator_url: s
         "ApiTokens": f"local:admin:{token_digest}",
         "PublicBaseUrl": base_url(cloud),
         "CallRetryDelayMs": "500",
+        "EventBusName": "default",
         "SignalWireCallsPerSecond": f"{calls_per_second():g}",
         "ElevenLabsConcurrency": str(AGENT_CONCURRENCY),
     }

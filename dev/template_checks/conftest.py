@@ -104,7 +104,8 @@ def resource_text(resource: Any) -> str:
         return resource
     if "Fn::GetAtt" in resource:
         return resource["Fn::GetAtt"][0]
-    return resource["Fn::Sub"].replace("${Bucket.Arn}", "Bucket")
+    bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
+    return resource["Fn::Sub"].replace("${Bucket.Arn}", "Bucket").replace(bus, "EventBus")
 
 
 @pytest.fixture(scope="session")

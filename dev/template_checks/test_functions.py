@@ -44,6 +44,7 @@ ENVIRONMENT = {
     ),
     "import-contacts": "DATABASE_URL S3_BUCKET IMPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL" + DIALLING,
     "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS" + DIALLING,
+    "publish-events": "DATABASE_URL EVENT_BUS_NAME SIGNALWIRE_SPACE_URL ELEVENLABS_API_URL",
     "reconcile": (
         "DATABASE_URL S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN ELEVENLABS_API_KEY "
         "ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_MEND PUBLIC_BASE_URL CALLS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL "
@@ -111,6 +112,7 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
     ),
     "import-contacts": own("ImportsQueue") | s3("imports", "GetObject", "PutObject"),
     "campaign-trigger": send("CallsQueue", "TrunkCallsQueue"),
+    "publish-events": {("events:PutEvents", "EventBus")},
     "api": (
         s3("imports", "GetObject", "PutObject") | s3("recordings", "GetObject") | send("CallsQueue", "ImportsQueue")
     ),
@@ -267,6 +269,18 @@ def test_place_call_outlives_its_own_http_timeout_of_15_seconds(template: Templa
     assert template.functions["place-call"].timeout >= 2 * 15
 
 
+def test_publish_events_outlives_the_last_try_that_it_begins_and_a_lost_try_outlives_it(
+    template: Template, root: Path
+) -> None:
+    code, timeout = "functions/publish-events/src/lib.rs", template.functions["publish-events"].timeout
+    begins = number_in(root, code, r"BEGINS_FOR: Duration = Duration::from_secs\((\d+)\)")
+    takes = number_in(root, "shared/src/events/endpoint.rs", r"TIMEOUT: Duration = Duration::from_secs\((\d+)\)")
+    lives = number_in(
+        root, "shared/src/store/outbox.rs", r"TRY_LIVES: SignedDuration = SignedDuration::from_secs\((\d+)\)"
+    )
+    assert begins + takes + 10 <= timeout <= lives
+
+
 def number_in(root: Path, file: str, pattern: str) -> int:
     found = re.search(pattern, (root / file).read_text())
     assert found, f"{file} has no {pattern}"
@@ -316,6 +330,7 @@ def test_schedules_exist_and_what_comes_again_soon_is_not_tried_again(template: 
             assert "Input" in properties
     assert rates == {
         ("campaign-trigger", "rate(1 minute)"),
+        ("publish-events", "rate(1 minute)"),
         ("health", "rate(5 minutes)"),
         ("reconcile", "rate(5 minutes)"),
         ("reconcile", "cron(15 0 * * ? *)"),

@@ -1,5 +1,5 @@
 //! Crash points: the moments right before and right after everything that has an effect outside the program. The effect
-//! clients (`store`, `queue`, `blobs` and both vendors' clients) call [`around`] themselves, so that a new step of a
+//! clients (`store`, `queue`, `blobs`, `events` and both vendors' clients) call [`around`] themselves, so that a new step of a
 //! handler has its points without anybody's doing.
 //!
 //! They exist with the cargo feature `crash-points` only, which the test kit's tests turn on. Without it [`around`] is its
@@ -35,6 +35,10 @@ pub enum Effect {
     Send,
     /// A message is hidden for a while.
     Postpone,
+    /// An event is posted to an endpoint of the owner's.
+    Post,
+    /// Events are put on the owner's bus.
+    Publish,
 }
 
 /// `work`, with a crash point before and after it.

@@ -24,12 +24,14 @@ pub struct Dialling {
     pub own_numbers: Vec<PhoneNumber>,
     /// What is added to the time that the guard is told. Zero, but on a local stack, where the law's hours are played.
     pub guard_clock: SignedDuration,
+    /// Both vendors are played on this machine.
+    pub played: bool,
 }
 
 impl Default for Dialling {
     fn default() -> Self {
         let guard_clock = SignedDuration::ZERO;
-        Self { pace: Pace::of(1.0), concurrency: 10, own_numbers: Vec::new(), guard_clock }
+        Self { pace: Pace::of(1.0), concurrency: 10, own_numbers: Vec::new(), guard_clock, played: false }
     }
 }
 
@@ -48,7 +50,8 @@ impl Dialling {
         let own_numbers = env.with("OWN_NUMBERS", own_numbers).unwrap_or_default();
         check_vendors(env);
         let guard_clock = guard_clock(env);
-        Self { pace, concurrency, own_numbers, guard_clock }
+        let played = vendors_are_played(env);
+        Self { pace, concurrency, own_numbers, guard_clock, played }
     }
 
     /// Whether a number is the owner's own.
@@ -175,13 +178,20 @@ fn guard_clock(env: &mut Env) -> SignedDuration {
     if offset == 0 {
         return SignedDuration::ZERO;
     }
-    let local = |name: &str| env.optional(name).is_some_and(|url| is_loopback(&url));
-    if !local("SIGNALWIRE_SPACE_URL") || !local("ELEVENLABS_API_URL") {
+    if !vendors_are_played(env) {
         env.with("GUARD_CLOCK_OFFSET_SECS", |_| {
             Err::<(), _>("is refused: SIGNALWIRE_SPACE_URL and ELEVENLABS_API_URL are not both loopback".to_owned())
         });
     }
     SignedDuration::from_secs(offset)
+}
+
+/// Whether both vendors are played on this machine: nothing here is real.
+#[must_use]
+pub fn vendors_are_played(env: &Env) -> bool {
+    ["SIGNALWIRE_SPACE_URL", "ELEVENLABS_API_URL"]
+        .iter()
+        .all(|name| env.optional(name).is_some_and(|url| is_loopback(&url)))
 }
 
 /// Whether a URL, with or without its scheme, leads to this machine.

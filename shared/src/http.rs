@@ -234,11 +234,15 @@ pub fn json_object(body: &[u8]) -> Result<Value, Problem> {
 /// # Errors
 /// When the TLS library cannot start.
 pub fn client(timeout: std::time::Duration) -> Result<reqwest::Client, reqwest::Error> {
+    builder(timeout).build()
+}
+
+/// The same, where something is to be added.
+pub(crate) fn builder(timeout: std::time::Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .timeout(timeout)
         .connect_timeout(std::time::Duration::from_secs(5))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .user_agent(concat!("11Wire/", env!("CARGO_PKG_VERSION")))
-        .build()
 }

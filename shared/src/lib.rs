@@ -2,7 +2,7 @@
 //!
 //! `call`, `campaign`, `explain`, `guard`, `opt_out`, `retry`, `variables` and `phone` are pure: no tokio, no AWS, no SQL, no clock.
 //! `signalwire` and `elevenlabs`
-//! each hold their vendor's client, signature and wire types. `store` is PostgreSQL, one file an aggregate. `blobs`,
+//! each hold their vendor's client, signature and wire types, `events` what is told to the owner's systems. `store` is PostgreSQL, one file an aggregate. `blobs`,
 //! `queue`, `config`, `http`, `auth` and `telemetry` are the thin rest.
 
 pub mod auth;
@@ -15,6 +15,7 @@ pub mod contact;
 pub mod crash;
 pub mod dialling;
 pub mod elevenlabs;
+pub mod events;
 pub mod explain;
 pub mod guard;
 pub mod http;

@@ -1,6 +1,7 @@
-//! Queues and a bucket of a test's own, on the local AWS.
+//! Queues, a bucket and a bus of a test's own, on the local AWS.
 
 use elevenwire::blobs::Blobs;
+use elevenwire::events::bus::Bus;
 use elevenwire::queue::{Queue, Worker};
 
 use crate::database::env;
@@ -15,13 +16,17 @@ pub struct Pair {
     sqs: aws_sdk_sqs::Client,
 }
 
-/// The queues and the bucket.
+/// The queues, the bucket and the bus.
 #[derive(Debug, Clone)]
 pub struct Cloud {
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
     /// S3.
     pub s3: aws_sdk_s3::Client,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
+    /// The bus's name.
+    pub bus: String,
     /// The bucket's name.
     pub bucket: String,
     /// For place-call.
@@ -47,6 +52,7 @@ impl Cloud {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let bucket = format!("test-{id}");
         s3.create_bucket().bucket(&bucket).send().await.unwrap();
+        let events = aws_sdk_eventbridge::Client::new(&config);
         Self {
             calls: Pair::create(&sqs, &id, "calls").await,
             trunk_calls: Pair::create(&sqs, &id, "trunk-calls").await,
@@ -56,8 +62,16 @@ impl Cloud {
             imports: Pair::create(&sqs, &id, "imports").await,
             sqs,
             s3,
+            events,
+            bus: format!("test-{id}"),
             bucket,
         }
+    }
+
+    /// The bus, which a test makes if it is about it.
+    #[must_use]
+    pub fn bus(&self) -> Bus {
+        Bus::new(self.events.clone(), self.bus.clone())
     }
 
     /// The bucket.

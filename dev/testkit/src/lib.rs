@@ -15,6 +15,7 @@ pub mod cloud;
 pub mod database;
 pub mod doors;
 pub mod lines;
+pub mod listener;
 pub mod schedules;
 pub mod world;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use campaign_trigger::Tick;
 use elevenwire::retry::Failure;
+use publish_events::Published;
 use serde_json::Value;
 
 use crate::World;
@@ -59,6 +60,26 @@ impl World {
     pub async fn report(&self) -> Value {
         let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
         reconcile::report(&self.apps.reconcile, Some(today), self.clock.now()).await.unwrap()
+    }
+
+    /// Brings out the events that are due, to endpoints only.
+    pub async fn publish(&self) -> Published {
+        self.try_publish().await.unwrap()
+    }
+
+    /// The same, where it may fail.
+    pub async fn try_publish(&self) -> Result<Published, Failure> {
+        publish_events::publish(&self.apps.publish, Duration::ZERO).await
+    }
+
+    /// A second publisher, which runs beside the first one.
+    pub async fn other_publish(&self) -> Published {
+        publish_events::publish(&self.apps.other_publish, Duration::ZERO).await.unwrap()
+    }
+
+    /// Brings out the events that are due, to the bus as well.
+    pub async fn publish_to_bus(&self) -> Published {
+        publish_events::publish(&self.apps.publish_to_bus, Duration::ZERO).await.unwrap()
     }
 
     /// Runs health's scheduled check.

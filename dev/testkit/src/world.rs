@@ -9,6 +9,8 @@ use axum::Router;
 use elevenwire::auth::Tokens;
 use elevenwire::dialling::Dialling;
 use elevenwire::elevenlabs::outbound::Trunk;
+use elevenwire::events::bus::Bus;
+use elevenwire::events::endpoint::Poster;
 use elevenwire::guard::{self, Contact, Decision, History, Rules};
 use elevenwire::queue::Queue;
 use elevenwire::signalwire::space::SpaceUrl;
@@ -96,6 +98,9 @@ pub(crate) struct Apps {
     pub(crate) other_trigger: campaign_trigger::App,
     pub(crate) health: health::App,
     pub(crate) import: import_contacts::App,
+    pub(crate) publish: publish_events::App,
+    pub(crate) other_publish: publish_events::App,
+    pub(crate) publish_to_bus: publish_events::App,
     pub(crate) api: Router,
 }
 
@@ -374,6 +379,9 @@ fn apps(
             addresses_limited: false,
         },
         import: import_contacts::App { store: database.store(), blobs: cloud.blobs(), dialling: dialling.clone() },
+        publish: publisher(clock.clone(), database, None),
+        other_publish: publisher(clock.clone(), database, None),
+        publish_to_bus: publisher(clock.clone(), database, Some(cloud.bus())),
         api: api::router(api(clock.clone(), database, cloud, tokens, dialling)),
     }
 }
@@ -386,6 +394,18 @@ fn trigger(database: &Database, cloud: &Cloud, dialling: &Dialling) -> campaign_
         dialling: dialling.clone(),
         ring_timeout_secs: 60,
         draw: Box::new(rand::random),
+    }
+}
+
+/// Its listeners are on this machine.
+fn publisher(clock: Clock, database: &Database, bus: Option<Bus>) -> publish_events::App {
+    publish_events::App {
+        store: database.store(),
+        poster: Poster::new(true).unwrap(),
+        bus,
+        draw: Box::new(rand::random),
+        jitter: Box::new(|| 0.5),
+        now: Box::new(move || clock.now()),
     }
 }
 
@@ -406,7 +426,7 @@ fn api(clock: Clock, database: &Database, cloud: &Cloud, tokens: Tokens, diallin
 /// As fast as the vendors of [`World::start`]: what a test is not about shall not make it wait.
 #[must_use]
 pub fn dialling() -> Dialling {
-    Dialling { pace: Pace::of(1000.0), concurrency: 1000, ..Dialling::default() }
+    Dialling { pace: Pace::of(1000.0), concurrency: 1000, played: true, ..Dialling::default() }
 }
 
 fn queues(cloud: &Cloud) -> Vec<(&'static str, Queue)> {

@@ -1,10 +1,11 @@
-//! Reads and control: agents, calls, campaigns, conversations, imports, numbers, records, stops, suppressions, the guard.
+//! Reads and control: agents, calls, campaigns, conversations, endpoints of events, imports, numbers, records, stops, suppressions, the guard.
 
 mod agents;
 mod calls;
 mod campaign_body;
 mod campaigns;
 mod contacts;
+mod endpoints;
 mod guard;
 mod imports;
 mod numbers;
@@ -116,6 +117,7 @@ pub fn router(app: App) -> Router {
         .merge(calls::routes())
         .merge(campaigns::routes())
         .merge(contacts::routes())
+        .merge(endpoints::routes())
         .merge(stops::routes())
         .merge(guard::routes())
         .merge(suppressions::routes())

@@ -15,7 +15,7 @@ use crate::walk::{Scenario, Walk};
 const TALKS: &str = "+14155550101";
 
 /// Does something once, traced; then once more for each point, dying there.
-async fn each(walk: &Walk, effects: &[Effect], course: impl AsyncFn(Option<&Mark>)) {
+pub async fn each(walk: &Walk, effects: &[Effect], course: impl AsyncFn(Option<&Mark>)) {
     let live = async |mark: Option<&Mark>| {
         walk.forget().await;
         walk.stage.clear(mark.cloned());
@@ -36,7 +36,7 @@ async fn each(walk: &Walk, effects: &[Effect], course: impl AsyncFn(Option<&Mark
     println!("walked {} points", marks.len());
 }
 
-async fn world(only: &'static [&'static str], vendors: Value) -> Walk {
+pub async fn world(only: &'static [&'static str], vendors: Value) -> Walk {
     let scenario = Scenario::of(TALKS, "answered", json!([]), &[]);
     Walk::new(Scenario { only, vendors, patience: Duration::from_millis(200), ..scenario }).await
 }

@@ -105,6 +105,9 @@ async fn rows(walk: &Walk, course: &Course, name: &str) {
     let asks = "select count(*) from calls c where asks <> (select count(*) from guard_decisions d
         where d.call_id = c.id and decision = 'allow')";
     assert_eq!(number(asks).await, 0, "{name}: the evidence of a question is missing");
+    let told = "select count(*) from outbox where type = 'call.settled' and subject = $1";
+    let told: i64 = client.query_one(told, &[&course.call_id.to_string()]).await.unwrap().get(0);
+    assert_eq!(told, i64::from(!course.call["settled_at"].is_null()), "{name}: told of as settled");
     let known = i64::try_from(walk.world.vendors.book(|book| book.conversations.len())).unwrap();
     assert_eq!(number("select count(*) from conversations").await, known, "{name}: conversations");
     let id = course.call_id.to_string();

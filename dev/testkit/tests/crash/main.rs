@@ -15,6 +15,7 @@ mod alone;
 mod campaigns;
 mod judge;
 mod memory;
+mod publishing;
 mod scenarios;
 mod stage;
 mod walk;

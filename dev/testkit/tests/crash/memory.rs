@@ -1,4 +1,4 @@
-//! SQS and S3 as the walk needs them: in memory, so that thousands of runs take minutes, and with a clock that the walk
+//! SQS, S3 and EventBridge as the walk needs them: in memory, so that thousands of runs take minutes, and with a clock that the walk
 //! moves. Spoken to by the SDK over HTTP like the real ones. What the real ones do beyond this is the other tests'.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -43,9 +43,10 @@ struct Inside {
     uploads: BTreeMap<String, BTreeMap<u32, Bytes>>,
     effects: usize,
     ids: usize,
+    on_bus: Vec<String>,
 }
 
-/// Queues and a bucket.
+/// Queues, a bucket and a bus.
 #[derive(Debug, Clone, Default)]
 pub struct Memory(Arc<Mutex<Inside>>);
 
@@ -60,6 +61,7 @@ impl Memory {
         tokio::spawn(async move { axum::serve(listener, app).await });
         let config = elevenwire::aws::config().await.into_builder().endpoint_url(&endpoint).build();
         let (sqs, s3) = (aws_sdk_sqs::Client::new(&config), aws_sdk_s3::Client::new(&config));
+        let events = aws_sdk_eventbridge::Client::new(&config);
         let pair = |name: &str| Pair::at(&sqs, &format!("{endpoint}/{name}"));
         let cloud = Cloud {
             calls: pair("calls"),
@@ -70,6 +72,8 @@ impl Memory {
             imports: pair("imports"),
             sqs: sqs.clone(),
             s3,
+            events,
+            bus: "bus".to_owned(),
             bucket: "bucket".to_owned(),
         };
         (memory, cloud)
@@ -127,6 +131,25 @@ impl Memory {
     pub fn objects(&self, prefix: &str) -> BTreeMap<String, Bytes> {
         let inside = self.inside();
         inside.objects.iter().filter(|(key, _)| key.starts_with(prefix)).map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+
+    /// Ids of the events that lie on the bus.
+    pub fn on_bus(&self) -> Vec<String> {
+        self.inside().on_bus.clone()
+    }
+
+    fn bus(&self, body: &[u8]) -> Response {
+        let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+        let mut inside = self.inside();
+        inside.effects += 1;
+        let mut results = Vec::new();
+        for entry in asked["Entries"].as_array().unwrap() {
+            let event: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+            inside.on_bus.push(event["id"].as_str().unwrap().to_owned());
+            results.push(json!({ "EventId": inside.on_bus.len().to_string() }));
+        }
+        let answer = json!({ "FailedEntryCount": 0, "Entries": results });
+        (StatusCode::OK, [("content-type", "application/x-amz-json-1.1")], answer.to_string()).into_response()
     }
 
     /// How many requests have changed something.
@@ -229,7 +252,8 @@ fn missing() -> Response {
 
 async fn serve(State(memory): State<Memory>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     if let Some(target) = headers.get("x-amz-target") {
-        return memory.sqs(target.to_str().unwrap(), &body);
+        let target = target.to_str().unwrap();
+        return if target == "AWSEvents.PutEvents" { memory.bus(&body) } else { memory.sqs(target, &body) };
     }
     assert!(!headers.contains_key("x-amz-trailer"), "a body in chunks is not understood here");
     let (_, key) = uri.path().trim_start_matches('/').split_once('/').unwrap_or_default();

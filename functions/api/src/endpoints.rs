@@ -1,0 +1,216 @@
+//! `/api/event-endpoints`: where events are sent to. Its secret is shown once, when it is made.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::routing::{get, post};
+use elevenwire::auth::Scope;
+use elevenwire::events::{TYPES, address, signature};
+use elevenwire::http::{Reply, json_object};
+use elevenwire::problem::{FieldError, Problem};
+use elevenwire::store::endpoints::{Endpoint, MOST, NewEndpoint};
+use elevenwire::store::intents::new_id;
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Answer, Answered, App, authorize, unavailable, wrong};
+
+/// How long the secret before the new one signs as well.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
+
+/// Events that are shown of those that an endpoint does not have.
+const SHOWN: i64 = 200;
+
+/// The routes.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/event-endpoints", get(list).post(add))
+        .route("/api/event-endpoints/{id}", get(show).delete(remove))
+        .route("/api/event-endpoints/{id}/rotate", post(rotate))
+        .route("/api/event-endpoints/{id}/enable", post(enable))
+        .route("/api/event-endpoints/{id}/redeliver", post(redeliver))
+        .route("/api/event-endpoints/{id}/test", post(test))
+        .route("/api/event-endpoints/{id}/undelivered", get(undelivered))
+}
+
+async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Admin)?;
+    let endpoints = app.store.endpoints().await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::json(200, &json!({ "endpoints": endpoints })).into())
+}
+
+async fn add(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
+    let caller = authorize(&app, &headers, Scope::Admin)?;
+    let now = (app.now)();
+    let body = json_object(&body).map_err(wrong)?;
+    let new = parse(&body, new_id(now, (app.draw)()), app.dialling.played).map_err(wrong)?;
+    let secret = new_secret(&app);
+    let added = app.store.add_endpoint(&new, &secret, &caller.name, now).await;
+    if !added.map_err(|error| unavailable(&error))? {
+        let detail = format!("There are {MOST} endpoints, the most there may be. Delete one that is not used.");
+        return Err(wrong(Problem::new(409, "Conflict", detail)));
+    }
+    tracing::info!(endpoint.id = %new.id, "an endpoint was added");
+    let endpoint = app.store.endpoint(new.id).await.map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
+    let location = format!("/api/event-endpoints/{}", new.id);
+    Ok(Reply::json(201, &with_secret(&endpoint, &secret)).with("Location", location).into())
+}
+
+async fn show(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Admin)?;
+    Ok(Reply::json(200, &find(&app, &id).await?).into())
+}
+
+async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    let id = owned(&app, &id, &headers).await?;
+    let removed = app.store.remove_endpoint(id).await.map_err(|error| unavailable(&error))?;
+    tracing::info!(endpoint.id = %id, removed, "an endpoint was removed");
+    Ok(Reply::empty(204).into())
+}
+
+async fn rotate(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    let id = owned(&app, &id, &headers).await?;
+    let now = (app.now)();
+    let secret = new_secret(&app);
+    let overlap = now.saturating_add(OVERLAP).unwrap_or(now);
+    let known = app.store.rotate_secret(id, &secret, overlap, now).await.map_err(|error| unavailable(&error))?;
+    let endpoint = app.store.endpoint(id).await.map_err(|error| unavailable(&error))?;
+    let endpoint = endpoint.filter(|_| known).ok_or_else(missing)?;
+    tracing::info!(endpoint.id = %id, "an endpoint got a new secret");
+    Ok(Reply::json(200, &with_secret(&endpoint, &secret)).into())
+}
+
+async fn enable(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    let id = owned(&app, &id, &headers).await?;
+    app.store.enable_endpoint(id, (app.now)()).await.map_err(|error| unavailable(&error))?;
+    let endpoint = app.store.endpoint(id).await.map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
+    Ok(Reply::json(200, &endpoint).into())
+}
+
+async fn redeliver(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Admin)?;
+    let id = find(&app, &id).await?.id;
+    let due = app.store.deliver_again(id, (app.now)()).await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::json(202, &json!({ "due": due })).into())
+}
+
+async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Admin)?;
+    let endpoint = find(&app, &id).await?;
+    if endpoint.state != "active" {
+        let detail = "The endpoint is disabled. Enable it first: POST …/enable.";
+        return Err(wrong(Problem::new(409, "Conflict", detail)));
+    }
+    let now = (app.now)();
+    let test = new_id(now, (app.draw)());
+    let event_id = app.store.test_endpoint(endpoint.id, test, now).await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::json(202, &json!({ "event_id": event_id })).into())
+}
+
+async fn undelivered(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Admin)?;
+    let endpoint = find(&app, &id).await?;
+    let events = app.store.undelivered(endpoint.id, SHOWN).await.map_err(|error| unavailable(&error))?;
+    Ok(Reply::json(200, &json!({ "events": events })).into())
+}
+
+fn missing() -> Answer {
+    wrong(Problem::not_found("There is no endpoint with this id. GET /api/event-endpoints lists them."))
+}
+
+async fn find(app: &App, id: &str) -> Result<Endpoint, Answer> {
+    let id = Uuid::parse_str(id).map_err(|_| missing())?;
+    app.store.endpoint(id).await.map_err(|error| unavailable(&error))?.ok_or_else(missing)
+}
+
+/// An endpoint that an administrator may change: not the bus, which is the deployment's.
+async fn owned(app: &App, id: &str, headers: &HeaderMap) -> Result<Uuid, Answer> {
+    authorize(app, headers, Scope::Admin)?;
+    let endpoint = find(app, id).await?;
+    if endpoint.kind == "bus" {
+        let detail = "The bus is the deployment's: change the parameter EventBusName.";
+        return Err(wrong(Problem::new(409, "Conflict", detail)));
+    }
+    Ok(endpoint.id)
+}
+
+fn new_secret(app: &App) -> SecretString {
+    let mut random = [0; 32];
+    for part in random.chunks_mut(10) {
+        let drawn = (app.draw)();
+        part.copy_from_slice(&drawn[..part.len()]);
+    }
+    signature::secret(random)
+}
+
+fn with_secret(endpoint: &Endpoint, secret: &SecretString) -> Value {
+    let mut view = serde_json::to_value(endpoint).unwrap_or_default();
+    view["secret"] = secret.expose_secret().into();
+    view
+}
+
+/// Reads `{"url", "types"?, "description"?}`.
+fn parse(body: &Value, id: Uuid, played: bool) -> Result<NewEndpoint, Problem> {
+    let mut errors = Vec::new();
+    let mut wrong = |field: &str, problem: &str, mend: &str| errors.push(FieldError::new(field, problem, mend));
+    let known = ["url", "types", "description"];
+    for key in body.as_object().into_iter().flat_map(|body| body.keys()).filter(|key| !known.contains(&key.as_str())) {
+        let shown: String = key.chars().take(64).collect();
+        wrong(&shown, "is not a field of an endpoint", "Use `url`, `types`, `description`.");
+    }
+    let url = body.get("url").and_then(Value::as_str).unwrap_or_default().trim();
+    let url = match address::parse(url, played) {
+        Ok(url) => url.to_string(),
+        Err((problem, mend)) => {
+            wrong("url", problem, mend);
+            String::new()
+        }
+    };
+    let mut types = Vec::new();
+    match body.get("types") {
+        None | Some(Value::Null) => {}
+        Some(Value::Array(named)) if named.iter().all(|one| one.as_str().is_some_and(|one| TYPES.contains(&one))) => {
+            types = named.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
+            types.sort_unstable();
+            types.dedup();
+        }
+        Some(_) => {
+            wrong("types", "is not a list of known types", &format!("Use some of: {}. None is all.", TYPES.join(", ")));
+        }
+    }
+    let description = match body.get("description") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) if text.len() <= 500 && !text.contains('\0') => Some(text.clone()),
+        Some(_) => {
+            wrong("description", "is not a text, or is too long", "Send at most 500 bytes.");
+            None
+        }
+    };
+    if errors.is_empty() { Ok(NewEndpoint { id, url, description, types }) } else { Err(Problem::fields(errors)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_that_cannot_be_names_the_fields() {
+        let body = json!({ "url": "http://example.com", "types": ["call.settled", "call.ended"], "description": 7, "secret": "mine" });
+        let problem = parse(&body, Uuid::nil(), false).unwrap_err();
+        let fields: Vec<&str> = problem.errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["secret", "url", "types", "description"]);
+    }
+
+    #[test]
+    fn an_endpoint_is_an_address_and_perhaps_a_choice() {
+        let body = json!({ "url": "https://example.com/hook", "types": ["number.suppressed", "call.settled", "call.settled"] });
+        let endpoint = parse(&body, Uuid::nil(), false).unwrap();
+        assert_eq!(endpoint.url, "https://example.com/hook");
+        assert_eq!(endpoint.types, ["call.settled", "number.suppressed"]);
+    }
+}
