@@ -9,6 +9,7 @@ pub mod contacts;
 pub mod contacts_list;
 pub mod conversations;
 pub mod deliveries;
+pub mod exports;
 mod fence;
 pub mod imports;
 pub mod intents;
