@@ -96,6 +96,7 @@ pub(crate) struct Apps {
     pub(crate) other_trigger: campaign_trigger::App,
     pub(crate) health: health::App,
     pub(crate) import: import_contacts::App,
+    pub(crate) export: export_records::App,
     pub(crate) api: Router,
 }
 
@@ -359,6 +360,7 @@ fn apps(
             transcriptions: cloud.transcriptions.queue(),
             recordings: cloud.recordings.queue(),
             imports: cloud.imports.queue(),
+            exports: cloud.exports.queue(),
             public_base_url: url.to_owned(),
             may_mend_webhook: false,
         },
@@ -374,6 +376,7 @@ fn apps(
             addresses_limited: false,
         },
         import: import_contacts::App { store: database.store(), blobs: cloud.blobs(), dialling: dialling.clone() },
+        export: export_records::App { store: database.store(), blobs: cloud.blobs() },
         api: api::router(api(clock.clone(), database, cloud, tokens, dialling)),
     }
 }
@@ -395,6 +398,7 @@ fn api(clock: Clock, database: &Database, cloud: &Cloud, tokens: Tokens, diallin
         tokens,
         blobs: cloud.blobs(),
         imports: cloud.imports.queue(),
+        exports: cloud.exports.queue(),
         calls: cloud.calls.queue(),
         dialling: dialling.clone(),
         ring_timeout_secs: 60,
@@ -417,6 +421,7 @@ fn queues(cloud: &Cloud) -> Vec<(&'static str, Queue)> {
         ("transcriptions", cloud.transcriptions.queue()),
         ("recordings", cloud.recordings.queue()),
         ("imports", cloud.imports.queue()),
+        ("exports", cloud.exports.queue()),
     ]
 }
 

@@ -1,10 +1,11 @@
-//! Reads and control: agents, calls, campaigns, conversations, imports, numbers, records, stops, suppressions, the guard.
+//! Reads and control: agents, calls, campaigns, conversations, exports, imports, numbers, records, stops, suppressions, the guard.
 
 mod agents;
 mod calls;
 mod campaign_body;
 mod campaigns;
 mod contacts;
+mod exports;
 mod guard;
 mod imports;
 mod numbers;
@@ -52,6 +53,8 @@ pub struct App {
     pub blobs: Blobs,
     /// import-contacts' queue.
     pub imports: Queue,
+    /// export-records' queue.
+    pub exports: Queue,
     /// Random bits for new ids.
     pub draw: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
     /// The clock.
@@ -81,6 +84,8 @@ pub struct Config {
     pub bucket: String,
     /// `IMPORTS_QUEUE_URL`.
     pub imports_queue_url: String,
+    /// `EXPORTS_QUEUE_URL`.
+    pub exports_queue_url: String,
 }
 
 impl Config {
@@ -96,6 +101,7 @@ impl Config {
         let tokens = env.with("API_TOKENS", Tokens::parse);
         let bucket = env.required("S3_BUCKET");
         let imports_queue_url = env.required("IMPORTS_QUEUE_URL");
+        let exports_queue_url = env.required("EXPORTS_QUEUE_URL");
         env.finish(tokens.map(|tokens| Self {
             database_url,
             tokens,
@@ -104,6 +110,7 @@ impl Config {
             ring_timeout_secs,
             bucket,
             imports_queue_url,
+            exports_queue_url,
         }))
     }
 }
@@ -120,6 +127,7 @@ pub fn router(app: App) -> Router {
         .merge(guard::routes())
         .merge(suppressions::routes())
         .merge(imports::routes())
+        .merge(exports::routes())
         .merge(records::routes())
         .merge(numbers::routes())
         .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))
