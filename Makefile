@@ -103,7 +103,7 @@ send-webhook: ## send one signed webhook of each type: URL=… (default: the loc
 	@exec $(PYTHON) dev/send_webhook.py $(if $(URL),--url "$(URL)") $(if $(TYPE),--type "$(TYPE)") $(ARGS)
 
 redrive: $(VENV)/stack.ready ## send dead letters back to their QUEUE=…; AWS_STACK=… in AWS, else the local stack; ARGS=--dry-run shows them
-	@: $${QUEUE:?QUEUE=calls|trunk-calls|call-events|transcriptions|recordings|imports is missing}
+	@: $${QUEUE:?QUEUE=calls|trunk-calls|call-events|transcriptions|recordings|imports|exports is missing}
 	exec $(VENV)/bin/python dev/stack/redrive.py "$(QUEUE)" $(if $(AWS_STACK),--aws-stack "$(AWS_STACK)") $(ARGS)
 
 replay: $(VENV)/stack.ready ## send archived bodies through again: FROM=2026-11-01 TO=2026-11-02 TYPE=…; AWS_STACK=…, ARGS=--dry-run
