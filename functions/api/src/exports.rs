@@ -191,7 +191,8 @@ mod tests {
     fn everything_wrong_is_named_at_once() {
         assert_eq!(fields(&json!({})), ["what"]);
         assert_eq!(fields(&json!({ "what": "people", "x": 1 })), ["what"]);
-        let body = json!({ "what": "calls", "format": "xlsx", "bom": "perhaps", "status": "done", "from": "now", "to": 7 });
+        let body =
+            json!({ "what": "calls", "format": "xlsx", "bom": "perhaps", "status": "done", "from": "now", "to": 7 });
         let mut found = fields(&body);
         found.sort();
         assert_eq!(found, ["bom", "format", "from", "status", "to"]);

@@ -19,10 +19,8 @@ async fn main() -> Result<(), Error> {
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
-    let app = App {
-        store: Store::new(config.database_url),
-        blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
-    };
+    let app =
+        App { store: Store::new(config.database_url), blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket) };
     let (app, worker) = (&app, &worker);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let clock = Clock { now: &Timestamp::now, ends_at: deadline(event.context.deadline) };

@@ -50,7 +50,8 @@ pub struct Export {
     pub finished_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "id, what, format, bom, filters, state, requested_by, rows, bytes, sha256, error, created_at, updated_at,
+const COLUMNS: &str =
+    "id, what, format, bom, filters, state, requested_by, rows, bytes, sha256, error, created_at, updated_at,
     finished_at";
 
 impl Export {

@@ -10,6 +10,7 @@
 mod asking;
 mod calls;
 mod campaigning;
+mod exporting;
 mod garbled;
 mod guarding;
 mod homecoming;

@@ -146,7 +146,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn finish_export(&self, job: &Job, made: &Made, now: Timestamp) -> Result<bool, StoreError> {
-        let sql = "update exports set state = 'done', rows = $3, bytes = $4, sha256 = $5, progress = null, updated_at = $6,
+        let sql =
+            "update exports set state = 'done', rows = $3, bytes = $4, sha256 = $5, progress = null, updated_at = $6,
                 finished_at = $6
             where id = $1 and runs = $2 and state = 'running'";
         let [rows, bytes] = [made.rows, made.bytes].map(bigint);
