@@ -77,7 +77,9 @@ impl Wish {
             }
         };
         let mut asked = Asked::of(pairs, &[&HOW, filters].concat());
-        errors.into_iter().for_each(|error| asked.error(error));
+        for error in errors {
+            asked.error(error);
+        }
         let mend = "Use csv or jsonl, or leave it out for csv.";
         let format = asked.read("format", "is not a format", mend, Format::parse).unwrap_or(Format::Csv);
         let bom = asked.read("bom", "is neither true nor false", "Send true or false.", |bom| bom.parse().ok());

@@ -21,6 +21,7 @@ mod placing;
 mod reading;
 mod reading_plans;
 mod replaying;
+mod reporting;
 mod settling;
 mod stopping;
 mod suppressing;

@@ -68,7 +68,7 @@ struct Order {
     /// Joined after the limit, under the same name.
     join: &'static str,
     key: [&'static str; 2],
-    order: &'static str,
+    by: &'static str,
     /// Behind the place :a, :b.
     behind: &'static str,
 }
@@ -145,37 +145,39 @@ impl Exported {
         match self {
             Self::Calls(_) => Order {
                 from: "calls c",
-                join: "join report_calls r on r.call_id = c.id",
+                // With a limit, so that each call is looked up: joined, the planner may read all calls for a portion.
+                join: "cross join lateral (select * from report_calls where call_id = c.id limit 1) r",
                 key: ["c.created_at", "c.id"],
-                order: "c.created_at desc, c.id desc",
+                by: "c.created_at desc, c.id desc",
                 behind: "(c.created_at, c.id) < (:a::timestamptz, :b::uuid)",
             },
             Self::Conversations(_) => Order {
                 from: "conversations v",
-                join: "left join call_recordings r on r.conversation_id = v.conversation_id",
+                join: "left join lateral (select * from call_recordings where conversation_id = v.conversation_id limit 1) r
+                    on true",
                 key: ["v.created_at", "v.id"],
-                order: "v.created_at desc, v.id desc",
+                by: "v.created_at desc, v.id desc",
                 behind: "(v.created_at, v.id) < (:a::timestamptz, :b::integer)",
             },
             Self::Contacts(_) => Order {
                 from: "contacts k",
                 join: "join campaigns m on m.id = k.campaign_id",
                 key: ["k.campaign_id", "k.number"],
-                order: "k.campaign_id, k.number",
+                by: "k.campaign_id, k.number",
                 behind: "(k.campaign_id, k.number) > (:a::uuid, :b)",
             },
             Self::Suppressions(_) => Order {
                 from: "numbers n",
                 join: "",
                 key: ["n.suppressed_at", "n.number"],
-                order: "n.suppressed_at desc, n.number",
+                by: "n.suppressed_at desc, n.number",
                 behind: "n.suppressed_at <= :a::timestamptz and (n.suppressed_at < :a::timestamptz or n.number > :b)",
             },
             Self::Deliveries(_) => Order {
                 from: "deliveries d",
                 join: "",
                 key: ["d.received_at", "d.digest"],
-                order: "d.received_at desc, d.digest desc",
+                by: "d.received_at desc, d.digest desc",
                 behind: "(d.received_at, d.digest) < (:a::timestamptz, :b)",
             },
         }
@@ -183,7 +185,7 @@ impl Exported {
 
     fn statement(&self, format: Format, as_of: Timestamp, after: Option<&Place>) -> (String, Conditions) {
         let mut conditions = self.conditions(as_of);
-        let Order { from, join, key: [first, second], order, behind } = self.order();
+        let Order { from, join, key: [first, second], by, behind } = self.order();
         if let Some(Place(a, b)) = after {
             let (a, b) = (conditions.value(a.clone(), Type::TEXT), conditions.value(b.clone(), Type::TEXT));
             conditions.clauses.push(behind.replace(":a", &a).replace(":b", &b));
@@ -194,8 +196,8 @@ impl Exported {
         // Limited before anything is joined.
         let sql = format!(
             "select {cells}, {first}::text, {second}::text
-             from (select * from {table} {alias} where {wanted} order by {order} limit {most}) {alias} {join}
-             order by {order}"
+             from (select * from {table} {alias} where {wanted} order by {by} limit {most}) {alias} {join}
+             order by {by}"
         );
         (sql, conditions)
     }
