@@ -62,12 +62,12 @@ chaos: $(VENV)/stack.ready ## CALLS calls while everything goes wrong, held agai
 	@cargo build --quiet --locked -p chaos
 	exec $(VENV)/bin/python dev/stack/services.py run -- cargo run --quiet --locked -p chaos -- --calls $(CALLS) --seed $(SEED) $(ARGS)
 
-bench: $(VENV)/stack.ready ## speed, by hand: guard decisions, a tick with ROWS contacts, an import of ROWS rows
-	@cargo build --quiet --locked --profile bench -p guard-proof -p campaign-trigger -p import-contacts --bin guard-proof --examples
+bench: $(VENV)/stack.ready ## speed, by hand: guard decisions, a tick with ROWS contacts, an import and an export of ROWS rows
+	@cargo build --quiet --locked --profile bench -p guard-proof -p campaign-trigger -p import-contacts -p export-records --bin guard-proof --examples
 	# Where cargo keeps what it makes with this profile.
 	built="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release"
 	"$$built/guard-proof"
-	for bench in tick measure; do
+	for bench in tick measure measure_export; do
 	  $(VENV)/bin/python dev/stack/services.py run -- "$$built/examples/$$bench" $(ROWS)
 	done
 
@@ -103,7 +103,7 @@ send-webhook: ## send one signed webhook of each type: URL=… (default: the loc
 	@exec $(PYTHON) dev/send_webhook.py $(if $(URL),--url "$(URL)") $(if $(TYPE),--type "$(TYPE)") $(ARGS)
 
 redrive: $(VENV)/stack.ready ## send dead letters back to their QUEUE=…; AWS_STACK=… in AWS, else the local stack; ARGS=--dry-run shows them
-	@: $${QUEUE:?QUEUE=calls|trunk-calls|call-events|transcriptions|recordings|imports is missing}
+	@: $${QUEUE:?QUEUE=calls|trunk-calls|call-events|transcriptions|recordings|imports|exports is missing}
 	exec $(VENV)/bin/python dev/stack/redrive.py "$(QUEUE)" $(if $(AWS_STACK),--aws-stack "$(AWS_STACK)") $(ARGS)
 
 replay: $(VENV)/stack.ready ## send archived bodies through again: FROM=2026-11-01 TO=2026-11-02 TYPE=…; AWS_STACK=…, ARGS=--dry-run

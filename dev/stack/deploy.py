@@ -195,7 +195,7 @@ def write_files(layout: Layout, memory: Memory, cloud: Cloud, urls: dict[str, st
         "FUNCTION_PREFIX": f"{STACK_NAME}-",
         "LOCAL_DIR": str(layout.base),
     }
-    for queue in ("Calls", "TrunkCalls", "CallEvents", "Transcriptions", "Recordings", "Imports"):
+    for queue in ("Calls", "TrunkCalls", "CallEvents", "Transcriptions", "Recordings", "Imports", "Exports"):
         key = {"TrunkCalls": "TRUNK_CALLS", "CallEvents": "CALL_EVENTS"}.get(queue, queue.upper())
         values[f"{key}_QUEUE_URL"] = made.outputs[f"{queue}QueueUrl"]
         values[f"{key}_DLQ_URL"] = made.outputs[f"{queue}DeadLetterQueueUrl"]

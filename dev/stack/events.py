@@ -184,6 +184,8 @@ def prepare(case: Case, env: dict[str, str]) -> None:
         psql(row_of("campaigns", {**CAMPAIGN, **times("created_at", "updated_at"), **campaign}), env)
     for one in case.given.get("imports", []):
         psql(row_of("imports", {**IMPORT, **times("created_at", "updated_at"), **one}), env)
+    for one in case.given.get("exports", []):
+        psql(row_of("exports", {**EXPORT, **times("created_at", "updated_at"), **one}), env)
 
 
 # What has no default in its table.
@@ -209,6 +211,8 @@ IMPORT = {
     "runs": 0,
     "requested_by": "events",
 }
+
+EXPORT = {"bom": False, "state": "queued", "requested_by": "events", "rows": 0, "bytes": 0, "runs": 0, "stalled": 0}
 
 
 def times(*names: str) -> dict[str, str]:

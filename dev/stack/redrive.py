@@ -30,7 +30,9 @@ SHOWN = ("kind", "call_id", "conversation_id", "event_type", "raw_key", "import_
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="redrive", description=__doc__)
-    parser.add_argument("queue", nargs="?", help="calls, trunk-calls, call-events, transcriptions, recordings, imports")
+    parser.add_argument(
+        "queue", nargs="?", help="calls, trunk-calls, call-events, transcriptions, recordings, imports, exports"
+    )
     parser.add_argument("--queue-url", help="with --dead-letter-url: two addresses instead of a name")
     parser.add_argument("--dead-letter-url")
     parser.add_argument("--dry-run", action="store_true", help="only show them")

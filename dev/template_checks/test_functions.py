@@ -43,18 +43,22 @@ ENVIRONMENT = {
         "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL RECORDINGS_QUEUE_URL DEAD_LETTER_QUEUE_URL"
     ),
     "import-contacts": "DATABASE_URL S3_BUCKET IMPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL" + DIALLING,
+    "export-records": "DATABASE_URL S3_BUCKET EXPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL",
     "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS" + DIALLING,
     "publish-events": "DATABASE_URL EVENT_BUS_NAME SIGNALWIRE_SPACE_URL ELEVENLABS_API_URL",
     "reconcile": (
         "DATABASE_URL S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN ELEVENLABS_API_KEY "
         "ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_MEND PUBLIC_BASE_URL CALLS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL "
-        "RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL"
+        "RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL"
     ),
-    "api": "DATABASE_URL API_TOKENS S3_BUCKET CALLS_QUEUE_URL IMPORTS_QUEUE_URL CALL_TIMEOUT_SECS" + DIALLING,
+    "api": (
+        "DATABASE_URL API_TOKENS S3_BUCKET CALLS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL CALL_TIMEOUT_SECS"
+        + DIALLING
+    ),
     "health": (
         "DATABASE_URL API_TOKENS S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN "
         "ELEVENLABS_API_KEY ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_ALLOWED_IPS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL "
-        "CALL_EVENTS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL"
+        "CALL_EVENTS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL"
     ),
     "migrate": "DATABASE_URL",
 }
@@ -66,6 +70,7 @@ QUEUE_URLS = {
     "TRANSCRIPTIONS_QUEUE_URL": "TranscriptionsQueue",
     "RECORDINGS_QUEUE_URL": "RecordingsQueue",
     "IMPORTS_QUEUE_URL": "ImportsQueue",
+    "EXPORTS_QUEUE_URL": "ExportsQueue",
 }
 
 
@@ -108,13 +113,17 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
     "reconcile": (
         s3("raw", "PutObject")
         | s3("reports", "PutObject")
-        | send("CallsQueue", "TranscriptionsQueue", "RecordingsQueue", "ImportsQueue")
+        | send("CallsQueue", "TranscriptionsQueue", "RecordingsQueue", "ImportsQueue", "ExportsQueue")
     ),
     "import-contacts": own("ImportsQueue") | s3("imports", "GetObject", "PutObject"),
+    "export-records": own("ExportsQueue") | s3("exports", "PutObject"),
     "campaign-trigger": send("CallsQueue", "TrunkCallsQueue"),
     "publish-events": {("events:PutEvents", "EventBus")},
     "api": (
-        s3("imports", "GetObject", "PutObject") | s3("recordings", "GetObject") | send("CallsQueue", "ImportsQueue")
+        s3("imports", "GetObject", "PutObject")
+        | s3("recordings", "GetObject")
+        | s3("exports", "GetObject")
+        | send("CallsQueue", "ImportsQueue", "ExportsQueue")
     ),
     "health": (
         s3("health", "GetObject", "PutObject")

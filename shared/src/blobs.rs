@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_s3::error::{DisplayErrorContext, SdkError};
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::{AggregatedBytes, ByteStream};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 
 use crate::crash::{Effect, around};
 use crate::retry::Failure;
@@ -62,6 +63,13 @@ impl Blobs {
     pub fn begin(&self, key: &str, content_type: &'static str) -> Upload {
         let (blobs, key) = (self.clone(), key.to_owned());
         Upload { blobs, key, content_type, id: None, parts: Vec::new(), buffer: BytesMut::new() }
+    }
+
+    /// Goes on with an object that another run began: `parts` of it are there.
+    #[must_use]
+    pub fn go_on(&self, key: &str, content_type: &'static str, parts: Parts) -> Upload {
+        let made = (1..).zip(parts.etags).map(|(number, etag)| sent_part(number, Some(etag))).collect();
+        Upload { id: Some(parts.upload_id), parts: made, ..self.begin(key, content_type) }
     }
 
     /// Moves an object. Done again after it was done, it says that the old one is missing.
@@ -159,6 +167,15 @@ impl Download {
     }
 }
 
+/// The parts of an object that has not appeared yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
+    /// S3's id of the upload.
+    pub upload_id: String,
+    /// What S3 answered for each part, in their order.
+    pub etags: Vec<String>,
+}
+
 /// S3 wants parts of at least 5 MB; one part is what is held in memory.
 const PART: usize = 8 * 1024 * 1024;
 
@@ -175,6 +192,21 @@ pub struct Upload {
 }
 
 impl Upload {
+    /// What is there of it, for another run to go on with; `None` before the first part.
+    #[must_use]
+    pub fn parts(&self) -> Option<Parts> {
+        let etags = self.parts.iter().map(|part| part.e_tag().unwrap_or_default().to_owned()).collect();
+        self.id.clone().map(|upload_id| Parts { upload_id, etags })
+    }
+
+    /// Sends a part of the caller's own making, of at least 5 MB: then [`parts`](Self::parts) ends where the caller says.
+    ///
+    /// # Errors
+    /// When S3 did not take it; [`BlobError::Missing`] when there is no such upload any more.
+    pub async fn part(&mut self, bytes: Bytes) -> Result<(), BlobError> {
+        self.send(bytes).await
+    }
+
     /// Adds bytes; sends a part when there is enough for one.
     ///
     /// # Errors
@@ -191,7 +223,7 @@ impl Upload {
     /// Makes the object appear.
     ///
     /// # Errors
-    /// When S3 did not take it.
+    /// When S3 did not take it; [`BlobError::Missing`] when there is no such upload any more.
     pub async fn finish(mut self) -> Result<(), BlobError> {
         let rest = std::mem::take(&mut self.buffer).freeze();
         if self.id.is_none() {
@@ -200,10 +232,10 @@ impl Upload {
         if !rest.is_empty() {
             self.send(rest).await?;
         }
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(self.parts)).build();
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(std::mem::take(&mut self.parts))).build();
         let done = self.blobs.client.complete_multipart_upload().bucket(&self.blobs.bucket).key(&self.key);
-        let done = done.set_upload_id(self.id).multipart_upload(parts).send();
-        around(Effect::UploadEnd, done).await.map(|_| ()).map_err(down)
+        let done = done.set_upload_id(self.id.take()).multipart_upload(parts).send();
+        around(Effect::UploadEnd, done).await.map(|_| ()).map_err(|error| lost(&self.key, error))
     }
 
     async fn send(&mut self, part: Bytes) -> Result<(), BlobError> {
@@ -217,11 +249,27 @@ impl Upload {
         let number = i32::try_from(self.parts.len() + 1).unwrap_or(i32::MAX);
         let sent = client.upload_part().bucket(&self.blobs.bucket).key(&self.key).part_number(number);
         let sent = sent.set_upload_id(self.id.clone()).body(ByteStream::from(part)).send();
-        let sent = around(Effect::Part, sent).await.map_err(down)?;
-        self.parts
-            .push(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag().map(str::to_owned)).build());
+        let sent = around(Effect::Part, sent).await.map_err(|error| lost(&self.key, error))?;
+        self.parts.push(sent_part(number, sent.e_tag().map(str::to_owned)));
         Ok(())
     }
+}
+
+/// An upload that S3 does not know, or whose parts are not those that it has, cannot be gone on with.
+fn lost<E, R>(key: &str, error: SdkError<E, R>) -> BlobError
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug,
+    SdkError<E, R>: std::error::Error + ProvideErrorMetadata,
+{
+    match error.code() {
+        Some("NoSuchUpload" | "InvalidPart" | "InvalidPartOrder") => BlobError::Missing(key.to_owned()),
+        _ => down(error),
+    }
+}
+
+fn sent_part(number: i32, etag: Option<String>) -> CompletedPart {
+    CompletedPart::builder().part_number(number).set_e_tag(etag).build()
 }
 
 fn down<E, R>(error: SdkError<E, R>) -> BlobError

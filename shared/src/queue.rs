@@ -142,6 +142,13 @@ pub struct ImportTask {
     pub import_id: Uuid,
 }
 
+/// For export-records: an export waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportTask {
+    /// Id of the export.
+    pub export_id: Uuid,
+}
+
 /// A queue to send to, or to work off.
 #[derive(Debug, Clone)]
 pub struct Queue {

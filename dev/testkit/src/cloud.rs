@@ -41,6 +41,8 @@ pub struct Cloud {
     pub recordings: Pair,
     /// For import-contacts.
     pub imports: Pair,
+    /// For export-records.
+    pub exports: Pair,
 }
 
 impl Cloud {
@@ -60,6 +62,7 @@ impl Cloud {
             transcriptions: Pair::create(&sqs, &id, "transcriptions").await,
             recordings: Pair::create(&sqs, &id, "recordings").await,
             imports: Pair::create(&sqs, &id, "imports").await,
+            exports: Pair::create(&sqs, &id, "exports").await,
             sqs,
             s3,
             events,

@@ -1,7 +1,7 @@
 //! The queues of a [`World`], and the workers behind them.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use elevenwire::queue::{CallCommand, CallNews, ConversationArrived, ImportTask, RecordingTask};
+use elevenwire::queue::{CallCommand, CallNews, ConversationArrived, ExportTask, ImportTask, RecordingTask};
 
 use crate::World;
 use crate::cloud::Pair;
@@ -24,12 +24,21 @@ pub enum Line {
     TrunkCalls,
     /// For import-contacts.
     Imports,
+    /// For export-records.
+    Exports,
 }
 
 impl Line {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Calls, Self::CallEvents, Self::Transcriptions, Self::Recordings, Self::TrunkCalls, Self::Imports];
+    pub const ALL: [Self; 7] = [
+        Self::Calls,
+        Self::CallEvents,
+        Self::Transcriptions,
+        Self::Recordings,
+        Self::TrunkCalls,
+        Self::Imports,
+        Self::Exports,
+    ];
 }
 
 impl World {
@@ -50,6 +59,7 @@ impl World {
             Line::Recordings => &self.cloud.recordings,
             Line::TrunkCalls => &self.cloud.trunk_calls,
             Line::Imports => &self.cloud.imports,
+            Line::Exports => &self.cloud.exports,
         }
     }
 
@@ -82,6 +92,11 @@ impl World {
                 let clock = import_contacts::Clock { now: &now, ends_at: now() + LAMBDA_LIVES };
                 let import = |task: ImportTask| Box::pin(import_contacts::import(&apps.import, task, clock));
                 worker.each(batch, import).await
+            }
+            Line::Exports => {
+                let clock = export_records::Clock { now: &now, ends_at: now() + LAMBDA_LIVES };
+                let export = |task: ExportTask| Box::pin(export_records::export(&apps.export, task, clock));
+                worker.each(batch, export).await
             }
         }
     }

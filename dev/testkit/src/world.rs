@@ -101,6 +101,7 @@ pub(crate) struct Apps {
     pub(crate) publish: publish_events::App,
     pub(crate) other_publish: publish_events::App,
     pub(crate) publish_to_bus: publish_events::App,
+    pub(crate) export: export_records::App,
     pub(crate) api: Router,
 }
 
@@ -364,6 +365,7 @@ fn apps(
             transcriptions: cloud.transcriptions.queue(),
             recordings: cloud.recordings.queue(),
             imports: cloud.imports.queue(),
+            exports: cloud.exports.queue(),
             public_base_url: url.to_owned(),
             may_mend_webhook: false,
         },
@@ -382,6 +384,7 @@ fn apps(
         publish: publisher(clock.clone(), database, None),
         other_publish: publisher(clock.clone(), database, None),
         publish_to_bus: publisher(clock.clone(), database, Some(cloud.bus())),
+        export: export_records::App { store: database.store(), blobs: cloud.blobs() },
         api: api::router(api(clock.clone(), database, cloud, tokens, dialling)),
     }
 }
@@ -415,6 +418,7 @@ fn api(clock: Clock, database: &Database, cloud: &Cloud, tokens: Tokens, diallin
         tokens,
         blobs: cloud.blobs(),
         imports: cloud.imports.queue(),
+        exports: cloud.exports.queue(),
         calls: cloud.calls.queue(),
         dialling: dialling.clone(),
         ring_timeout_secs: 60,
@@ -437,6 +441,7 @@ fn queues(cloud: &Cloud) -> Vec<(&'static str, Queue)> {
         ("transcriptions", cloud.transcriptions.queue()),
         ("recordings", cloud.recordings.queue()),
         ("imports", cloud.imports.queue()),
+        ("exports", cloud.exports.queue()),
     ]
 }
 

@@ -30,20 +30,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/calls/{id}/recording", get(recording))
 }
 
-const PARAMETERS: [&str; 12] = [
-    "number",
-    "carrier_sid",
-    "conversation_id",
-    "campaign",
-    "agent",
-    "outcome",
-    "state",
-    "from",
-    "to",
-    "text",
-    "cursor",
-    "limit",
-];
+/// What calls are found by.
+pub(crate) const FILTERS: [&str; 10] =
+    ["number", "carrier_sid", "conversation_id", "campaign", "agent", "outcome", "state", "from", "to", "text"];
 
 const STATES: [call::State; 7] = [
     call::State::Intent,
@@ -63,9 +52,8 @@ fn id(text: &str) -> Result<Uuid, Answer> {
     Uuid::parse_str(text).map_err(|_| missing())
 }
 
-fn wanted(pairs: Vec<(String, String)>) -> Result<(CallFilter, Slice<Uuid>), Answer> {
-    let mut asked = Asked::of(pairs, &PARAMETERS);
-    let filter = CallFilter {
+pub(crate) fn filter(asked: &mut Asked) -> CallFilter {
+    CallFilter {
         number: asked.number("number"),
         carrier_sid: asked.text("carrier_sid"),
         conversation_id: asked.text("conversation_id"),
@@ -75,7 +63,12 @@ fn wanted(pairs: Vec<(String, String)>) -> Result<(CallFilter, Slice<Uuid>), Ans
         state: asked.word("state", &STATES.map(call::State::as_str)),
         created: asked.span(),
         text: asked.text("text"),
-    };
+    }
+}
+
+fn wanted(pairs: Vec<(String, String)>) -> Result<(CallFilter, Slice<Uuid>), Answer> {
+    let mut asked = Asked::of_list(pairs, &FILTERS);
+    let filter = filter(&mut asked);
     let slice = asked.slice(|id| Uuid::parse_str(id).ok());
     asked.done((filter, slice))
 }
@@ -139,7 +132,7 @@ fn not_there(recording: &Recording) -> Answer {
     wrong(Problem::not_found(detail))
 }
 
-fn no_bucket(error: &BlobError) -> Answer {
+pub(crate) fn no_bucket(error: &BlobError) -> Answer {
     tracing::error!(error = %error, "the bucket was asked in vain");
     wrong(Problem::unavailable("The bucket"))
 }

@@ -1,4 +1,5 @@
-//! Reads and control: agents, calls, campaigns, conversations, endpoints of events, imports, numbers, records, stops, suppressions, the guard.
+//! Reads and control: agents, calls, campaigns, conversations, endpoints of events, exports, imports, numbers, records, stops,
+//! suppressions, the guard.
 
 mod agents;
 mod calls;
@@ -6,6 +7,7 @@ mod campaign_body;
 mod campaigns;
 mod contacts;
 mod endpoints;
+mod exports;
 mod guard;
 mod imports;
 mod numbers;
@@ -53,6 +55,8 @@ pub struct App {
     pub blobs: Blobs,
     /// import-contacts' queue.
     pub imports: Queue,
+    /// export-records' queue.
+    pub exports: Queue,
     /// Random bits for new ids.
     pub draw: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
     /// The clock.
@@ -82,6 +86,8 @@ pub struct Config {
     pub bucket: String,
     /// `IMPORTS_QUEUE_URL`.
     pub imports_queue_url: String,
+    /// `EXPORTS_QUEUE_URL`.
+    pub exports_queue_url: String,
 }
 
 impl Config {
@@ -97,6 +103,7 @@ impl Config {
         let tokens = env.with("API_TOKENS", Tokens::parse);
         let bucket = env.required("S3_BUCKET");
         let imports_queue_url = env.required("IMPORTS_QUEUE_URL");
+        let exports_queue_url = env.required("EXPORTS_QUEUE_URL");
         env.finish(tokens.map(|tokens| Self {
             database_url,
             tokens,
@@ -105,6 +112,7 @@ impl Config {
             ring_timeout_secs,
             bucket,
             imports_queue_url,
+            exports_queue_url,
         }))
     }
 }
@@ -122,6 +130,7 @@ pub fn router(app: App) -> Router {
         .merge(guard::routes())
         .merge(suppressions::routes())
         .merge(imports::routes())
+        .merge(exports::routes())
         .merge(records::routes())
         .merge(numbers::routes())
         .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))

@@ -22,7 +22,12 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Takes a query whose parameters may be `known` ones; of a list also `cursor` and `limit`.
+    /// Takes the query of a list that is filtered by `known` parameters.
+    pub(crate) fn of_list(pairs: Vec<(String, String)>, known: &[&str]) -> Self {
+        Self::of(pairs, &[known, &["cursor", "limit"]].concat())
+    }
+
+    /// Takes a query whose parameters may be `known` ones.
     pub(crate) fn of(pairs: Vec<(String, String)>, known: &[&str]) -> Self {
         let mut errors = Vec::new();
         for (at, (name, value)) in pairs.iter().enumerate() {

@@ -39,18 +39,36 @@ async fn conversations(State(app): State<Arc<App>>, Query(query): Query<Pairs>, 
     Ok(page("conversations", found, slice.most))
 }
 
-fn conversations_wanted(query: Pairs) -> Result<(ConversationFilter, Slice<i32>), Answer> {
-    let known = ["call_id", "agent_id", "campaign", "status", "from", "to", "text", "cursor", "limit"];
-    let mut asked = Asked::of(query, &known);
+/// What conversations are found by.
+pub(crate) const CONVERSATIONS: [&str; 7] = ["call_id", "agent_id", "campaign", "status", "from", "to", "text"];
+
+/// What deliveries are found by.
+pub(crate) const DELIVERIES: [&str; 5] = ["conversation_id", "event_type", "result", "from", "to"];
+
+pub(crate) fn conversation_filter(asked: &mut Asked) -> ConversationFilter {
     let mend = "Send the `id` of a call.";
-    let filter = ConversationFilter {
+    ConversationFilter {
         call_id: asked.read("call_id", "is not an id of ours", mend, |id| Uuid::parse_str(id).ok()),
         agent_id: asked.text("agent_id"),
         campaign: asked.text("campaign"),
         status: asked.text("status"),
         created: asked.span(),
         text: asked.text("text"),
-    };
+    }
+}
+
+pub(crate) fn delivery_filter(asked: &mut Asked) -> DeliveryFilter {
+    DeliveryFilter {
+        conversation_id: asked.text("conversation_id"),
+        event_type: asked.text("event_type"),
+        result: asked.word("result", &["stored", "superseded", "refused"]),
+        received: asked.span(),
+    }
+}
+
+fn conversations_wanted(query: Pairs) -> Result<(ConversationFilter, Slice<i32>), Answer> {
+    let mut asked = Asked::of_list(query, &CONVERSATIONS);
+    let filter = conversation_filter(&mut asked);
     let slice = asked.slice(|id| id.parse().ok());
     asked.done((filter, slice))
 }
@@ -68,14 +86,8 @@ async fn conversation(State(app): State<Arc<App>>, Path(id): Path<String>, heade
 
 async fn deliveries(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
-    let known = ["conversation_id", "event_type", "result", "from", "to", "cursor", "limit"];
-    let mut asked = Asked::of(query, &known);
-    let filter = DeliveryFilter {
-        conversation_id: asked.text("conversation_id"),
-        event_type: asked.text("event_type"),
-        result: asked.word("result", &["stored", "superseded", "refused"]),
-        received: asked.span(),
-    };
+    let mut asked = Asked::of_list(query, &DELIVERIES);
+    let filter = delivery_filter(&mut asked);
     let slice = asked.slice(|digest| Some(digest.to_owned()));
     let (filter, slice) = asked.done((filter, slice))?;
     let found = app.store.deliveries(&filter, &slice).await.map_err(|error| unavailable(&error))?;

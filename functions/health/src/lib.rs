@@ -82,7 +82,7 @@ pub struct Config {
     /// `ELEVENLABS_API_KEY`.
     pub elevenlabs_key: Secret,
     /// The queues, by name.
-    pub queue_urls: [(&'static str, String); 6],
+    pub queue_urls: [(&'static str, String); 7],
     /// Whether `ELEVENLABS_WEBHOOK_ALLOWED_IPS` names anybody.
     pub addresses_limited: bool,
 }
@@ -106,6 +106,7 @@ impl Config {
             ("transcriptions", env.required("TRANSCRIPTIONS_QUEUE_URL")),
             ("recordings", env.required("RECORDINGS_QUEUE_URL")),
             ("imports", env.required("IMPORTS_QUEUE_URL")),
+            ("exports", env.required("EXPORTS_QUEUE_URL")),
         ];
         let addresses_limited = env.optional("ELEVENLABS_WEBHOOK_ALLOWED_IPS").is_some();
         let tokens = env.with("API_TOKENS", Tokens::parse);

@@ -7,6 +7,7 @@ mod reading;
 use std::time::Duration;
 
 use elevenwire::blobs::Blobs;
+pub use elevenwire::clock::Clock;
 use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::contact::forecast::{self, Asking, Forecast, Group};
 use elevenwire::dialling::Dialling;
@@ -72,33 +73,6 @@ impl Config {
     }
 }
 
-/// How long a run may take: a clock, and when it is over.
-#[derive(Clone, Copy)]
-pub struct Clock<'c> {
-    /// Now.
-    pub now: &'c (dyn Fn() -> Timestamp + Sync),
-    /// When whoever runs the function ends it.
-    pub ends_at: Timestamp,
-}
-
-impl std::fmt::Debug for Clock<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Clock").field("ends_at", &self.ends_at).finish_non_exhaustive()
-    }
-}
-
-impl Clock<'_> {
-    fn now(&self) -> Timestamp {
-        (self.now)()
-    }
-
-    /// What is left, less the last word.
-    fn left(&self) -> Duration {
-        let left = Duration::try_from(self.ends_at.duration_since(self.now())).unwrap_or_default();
-        left.saturating_sub(LAST_WORD)
-    }
-}
-
 /// Why a run ends before its file.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -155,7 +129,7 @@ async fn run(app: &App, job: &Job, clock: Clock<'_>) -> Result<(), Stop> {
     let starts_at = job.settings.schedule.start_at.map_or(begun, |start| start.max(begun));
     let asking = Asking::new(app.dialling.clone(), rules.clone(), starts_at);
     // Half of the time is the taking over's, which is one statement that cannot be asked how far it is.
-    let read = reading::read(app, job, asking, clock, clock.left() / 2).await?;
+    let read = reading::read(app, job, asking, clock, clock.left(LAST_WORD) / 2).await?;
     let likely = app.store.forecast_import(job).await?;
     let outcome = forecast(job, &read, likely, &rules, &app.dialling);
     let finish = |forecast| Finish {
@@ -163,11 +137,11 @@ async fn run(app: &App, job: &Job, clock: Clock<'_>) -> Result<(), Stop> {
         columns: read.columns.as_ref(),
         forecast: Some(forecast),
         report_key: read.report_key.as_deref(),
-        patience: clock.left(),
+        patience: clock.left(LAST_WORD),
     };
     let shown = shown(&outcome, job, begun);
     let swapped = app.store.finish_import(job, &finish(&shown), clock.now()).await;
-    if swapped.is_err() && clock.left() < Duration::from_secs(1) {
+    if swapped.is_err() && clock.left(LAST_WORD) < Duration::from_secs(1) {
         let rows = read.staged.rows_read;
         return Err(Stop::Failed(format!("Its {rows} rows are too many for one run: send it in smaller pieces.")));
     }

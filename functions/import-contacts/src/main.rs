@@ -2,6 +2,7 @@
 
 use aws_lambda_events::sqs::SqsEvent;
 use elevenwire::blobs::Blobs;
+use elevenwire::clock::deadline;
 use elevenwire::config::Env;
 use elevenwire::queue::{ImportTask, Worker};
 use elevenwire::store::Store;
@@ -25,9 +26,7 @@ async fn main() -> Result<(), Error> {
     };
     let (app, worker) = (&app, &worker);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        let ends_at = i64::try_from(event.context.deadline).ok();
-        let ends_at = ends_at.and_then(|millis| Timestamp::from_millisecond(millis).ok()).unwrap_or(Timestamp::MAX);
-        let clock = Clock { now: &Timestamp::now, ends_at };
+        let clock = Clock { now: &Timestamp::now, ends_at: deadline(event.context.deadline) };
         let done = worker.each(event.payload, |task: ImportTask| Box::pin(import(app, task, clock)));
         Ok::<_, Error>(done.await)
     }))

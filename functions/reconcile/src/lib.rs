@@ -14,7 +14,7 @@ use std::time::Duration;
 use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::elevenlabs::{self, client::API_URL};
-use elevenwire::queue::{ImportTask, Queue, RecordingTask};
+use elevenwire::queue::{ExportTask, ImportTask, Queue, RecordingTask};
 use elevenwire::retry::Failure;
 use elevenwire::signalwire::{self, space::SpaceUrl};
 use elevenwire::store::Store;
@@ -63,6 +63,8 @@ pub struct App {
     pub recordings: Queue,
     /// import-contacts' queue.
     pub imports: Queue,
+    /// export-records' queue.
+    pub exports: Queue,
     /// Our own address: the vendor's webhook must point there.
     pub public_base_url: String,
     /// Whether the vendor's webhook may be mended (its retries turned on).
@@ -107,6 +109,8 @@ pub struct Config {
     pub recordings_queue_url: String,
     /// `IMPORTS_QUEUE_URL`.
     pub imports_queue_url: String,
+    /// `EXPORTS_QUEUE_URL`.
+    pub exports_queue_url: String,
     /// `PUBLIC_BASE_URL`.
     pub public_base_url: String,
     /// `ELEVENLABS_WEBHOOK_MEND`.
@@ -129,6 +133,7 @@ impl Config {
         let transcriptions_queue_url = env.required("TRANSCRIPTIONS_QUEUE_URL");
         let recordings_queue_url = env.required("RECORDINGS_QUEUE_URL");
         let imports_queue_url = env.required("IMPORTS_QUEUE_URL");
+        let exports_queue_url = env.required("EXPORTS_QUEUE_URL");
         let public_base_url = env.required("PUBLIC_BASE_URL").trim_end_matches('/').to_owned();
         let may_mend_webhook = env.parsed("ELEVENLABS_WEBHOOK_MEND", false);
         let space = env.with("SIGNALWIRE_SPACE_URL", |text| SpaceUrl::parse(text).map_err(|error| error.to_string()));
@@ -144,6 +149,7 @@ impl Config {
             transcriptions_queue_url,
             recordings_queue_url,
             imports_queue_url,
+            exports_queue_url,
             public_base_url,
             may_mend_webhook,
         }))
@@ -200,6 +206,10 @@ pub async fn settle(app: &App, now: Timestamp, budget: Budget) -> Result<Summary
     for import_id in app.store.imports_overdue(now, MOST).await? {
         tracing::info!(import.id = %import_id, "overdue");
         app.imports.send(&ImportTask { import_id }).await?;
+    }
+    for export_id in app.store.exports_overdue(now, MOST).await? {
+        tracing::info!(export.id = %export_id, "overdue");
+        app.exports.send(&ExportTask { export_id }).await?;
     }
     count(&mut summary.failed, "webhook", selfcare::look(app).await);
     tracing::info!(?summary, "settled");

@@ -38,6 +38,7 @@ async fn main() -> Result<(), Error> {
         transcriptions: queue(config.transcriptions_queue_url),
         recordings: queue(config.recordings_queue_url),
         imports: queue(config.imports_queue_url),
+        exports: queue(config.exports_queue_url),
         public_base_url: config.public_base_url,
         may_mend_webhook: config.may_mend_webhook,
     };

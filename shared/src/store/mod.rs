@@ -10,6 +10,7 @@ pub mod contacts_list;
 pub mod conversations;
 pub mod deliveries;
 pub mod endpoints;
+pub mod exports;
 mod fence;
 pub mod imports;
 pub mod intents;

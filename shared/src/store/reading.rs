@@ -5,9 +5,11 @@ mod calls;
 mod contacts;
 mod conversations;
 mod deliveries;
+mod exported;
 mod number;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -15,6 +17,7 @@ pub use calls::{CallFilter, Recording};
 pub use contacts::ContactFilter;
 pub use conversations::ConversationFilter;
 pub use deliveries::DeliveryFilter;
+pub use exported::{Cells, Exported, ExportedContacts, Place, Portion, WHATS};
 pub use number::DOSSIER_MOST;
 
 /// An entry of a list, and its place in it.
@@ -38,7 +41,8 @@ pub struct Slice<I> {
 }
 
 /// Times from `from` on, before `to`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Span {
     /// The first moment.
     pub from: Option<Timestamp>,

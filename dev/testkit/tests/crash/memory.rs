@@ -70,6 +70,7 @@ impl Memory {
             transcriptions: pair("transcriptions"),
             recordings: pair("recordings"),
             imports: pair("imports"),
+            exports: pair("exports"),
             sqs: sqs.clone(),
             s3,
             events,

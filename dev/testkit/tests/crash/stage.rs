@@ -133,6 +133,7 @@ pub fn message_for(line: Line, body: &str) -> String {
         Line::Recordings => format!("audio-webhook {kind}"),
         Line::TrunkCalls => format!("place-trunk-call {kind}"),
         Line::Imports => "import-contacts".to_owned(),
+        Line::Exports => "export-records".to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@
 mod asking;
 mod calls;
 mod campaigning;
+mod exporting;
 mod garbled;
 mod guarding;
 mod homecoming;
@@ -21,6 +22,7 @@ mod publishing;
 mod reading;
 mod reading_plans;
 mod replaying;
+mod reporting;
 mod settling;
 mod stopping;
 mod suppressing;

@@ -1,5 +1,6 @@
 //! Calls: one, a list, the timeline of one, its recording.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -10,7 +11,8 @@ use crate::explain::{self, CallFacts};
 use crate::store::{Store, StoreError};
 
 /// Which calls.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CallFilter {
     /// Who was called, E.164.
     pub number: Option<String>,
@@ -27,13 +29,14 @@ pub struct CallFilter {
     /// Where it stands.
     pub state: Option<String>,
     /// When it was written down.
+    #[serde(flatten)]
     pub created: Span,
     /// Words that were said, as people write them into a search field: all of them, "a phrase", or, -not.
     pub text: Option<String>,
 }
 
 impl CallFilter {
-    fn conditions(&self) -> Conditions {
+    pub(super) fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();
         conditions.text("c.to_number = :value", self.number.as_ref());
         conditions.text(

@@ -1,5 +1,6 @@
 //! Contacts, each with why it was called, is not called, or not yet.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -10,7 +11,8 @@ use crate::explain::{self, ContactFacts};
 use crate::store::{Store, StoreError};
 
 /// Which contacts of a campaign.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ContactFilter {
     /// `waiting`, `calling` or `done`.
     pub status: Option<String>,
@@ -18,6 +20,16 @@ pub struct ContactFilter {
     pub outcome: Option<String>,
     /// Its number, E.164.
     pub number: Option<String>,
+}
+
+impl ContactFilter {
+    pub(super) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.text("k.status = :value", self.status.as_ref());
+        conditions.text("k.outcome = :value", self.outcome.as_ref());
+        conditions.text("k.number = :value", self.number.as_ref());
+        conditions
+    }
 }
 
 impl Store {
@@ -33,11 +45,8 @@ impl Store {
         after: Option<&str>,
         most: i64,
     ) -> Result<Vec<Value>, StoreError> {
-        let mut conditions = Conditions::default();
+        let mut conditions = filter.conditions();
         conditions.and("k.campaign_id = :value", Some(campaign), Type::UUID);
-        conditions.text("k.status = :value", filter.status.as_ref());
-        conditions.text("k.outcome = :value", filter.outcome.as_ref());
-        conditions.text("k.number = :value", filter.number.as_ref());
         conditions.and("k.number > :value", after.map(str::to_owned), Type::TEXT);
         self.contacts_where(conditions, "k.number", most).await
     }

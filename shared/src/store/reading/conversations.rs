@@ -1,5 +1,6 @@
 //! Conversations, also those that nobody placed: their `call_id` then is their own id.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -8,7 +9,8 @@ use super::{Conditions, Entry, Slice, Span};
 use crate::store::{Store, StoreError};
 
 /// Which conversations.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ConversationFilter {
     /// Of a call of ours.
     pub call_id: Option<Uuid>,
@@ -19,9 +21,23 @@ pub struct ConversationFilter {
     /// The vendor's status.
     pub status: Option<String>,
     /// When it was stored first.
+    #[serde(flatten)]
     pub created: Span,
     /// Words that were said, as in [`CallFilter`](super::CallFilter).
     pub text: Option<String>,
+}
+
+impl ConversationFilter {
+    pub(super) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.and("v.call_uuid = :value", self.call_id, Type::UUID);
+        conditions.text("v.agent_id = :value", self.agent_id.as_ref());
+        conditions.text("v.campaign_id = :value", self.campaign.as_ref());
+        conditions.text("v.status = :value", self.status.as_ref());
+        conditions.within("v.created_at", self.created);
+        conditions.text("v.words @@ websearch_to_tsquery('simple', :value)", self.text.as_ref());
+        conditions
+    }
 }
 
 impl Store {
@@ -71,13 +87,7 @@ impl Store {
 }
 
 fn listing(filter: &ConversationFilter, slice: &Slice<i32>) -> (String, Conditions) {
-    let mut conditions = Conditions::default();
-    conditions.and("v.call_uuid = :value", filter.call_id, Type::UUID);
-    conditions.text("v.agent_id = :value", filter.agent_id.as_ref());
-    conditions.text("v.campaign_id = :value", filter.campaign.as_ref());
-    conditions.text("v.status = :value", filter.status.as_ref());
-    conditions.within("v.created_at", filter.created);
-    conditions.text("v.words @@ websearch_to_tsquery('simple', :value)", filter.text.as_ref());
+    let mut conditions = filter.conditions();
     conditions.behind("v.created_at, v.id", slice.after, Type::INT4);
     let most = conditions.value(slice.most, Type::INT8);
     let wanted = conditions.sql();

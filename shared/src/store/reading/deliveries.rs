@@ -1,5 +1,6 @@
 //! The ledger of deliveries: what the agents' vendor sent, and what became of it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
@@ -7,7 +8,8 @@ use super::{Conditions, Entry, Slice, Span};
 use crate::store::{Store, StoreError};
 
 /// Which deliveries.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DeliveryFilter {
     /// Of a conversation.
     pub conversation_id: Option<String>,
@@ -16,7 +18,19 @@ pub struct DeliveryFilter {
     /// `stored`, `superseded` or `refused`.
     pub result: Option<String>,
     /// When it came.
+    #[serde(flatten)]
     pub received: Span,
+}
+
+impl DeliveryFilter {
+    pub(super) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.text("d.conversation_id = :value", self.conversation_id.as_ref());
+        conditions.text("d.event_type = :value", self.event_type.as_ref());
+        conditions.text("d.result = :value", self.result.as_ref());
+        conditions.within("d.received_at", self.received);
+        conditions
+    }
 }
 
 impl Store {
@@ -52,11 +66,7 @@ impl Store {
 }
 
 fn listing(filter: &DeliveryFilter, slice: &Slice<String>) -> (String, Conditions) {
-    let mut conditions = Conditions::default();
-    conditions.text("d.conversation_id = :value", filter.conversation_id.as_ref());
-    conditions.text("d.event_type = :value", filter.event_type.as_ref());
-    conditions.text("d.result = :value", filter.result.as_ref());
-    conditions.within("d.received_at", filter.received);
+    let mut conditions = filter.conditions();
     conditions.behind("d.received_at, d.digest", slice.after.clone(), Type::TEXT);
     let most = conditions.value(slice.most, Type::INT8);
     let sql = format!(
