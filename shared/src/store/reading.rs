@@ -6,6 +6,7 @@ mod contacts;
 mod conversations;
 mod deliveries;
 mod number;
+pub mod shapes;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -38,11 +39,14 @@ pub struct Slice<I> {
 }
 
 /// Times from `from` on, before `to`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Span {
-    /// The first moment.
+    /// The first moment, RFC 3339.
+    #[param(example = "2026-11-24T00:00:00Z")]
     pub from: Option<Timestamp>,
-    /// The first moment that is not in it.
+    /// The first moment that is left out; later than `from`.
+    #[param(example = "2026-11-25T00:00:00Z")]
     pub to: Option<Timestamp>,
 }
 

@@ -10,6 +10,7 @@
 mod asking;
 mod calls;
 mod campaigning;
+mod contract;
 mod garbled;
 mod guarding;
 mod homecoming;

@@ -7,15 +7,20 @@ use super::{Conditions, Entry, Slice, Span};
 use crate::store::{Store, StoreError};
 
 /// Which deliveries.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct DeliveryFilter {
     /// Of a conversation.
+    #[param(max_length = 500)]
     pub conversation_id: Option<String>,
     /// The vendor's event type.
+    #[param(max_length = 500)]
     pub event_type: Option<String>,
     /// `stored`, `superseded` or `refused`.
+    #[param(inline, value_type = Option<super::shapes::DeliveryResult>)]
     pub result: Option<String>,
     /// When it came.
+    #[param(ignore)]
     pub received: Span,
 }
 
