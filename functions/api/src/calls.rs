@@ -17,7 +17,7 @@ use elevenwire::store::reading::{CallFilter, Recording, Slice, Span};
 use uuid::Uuid;
 
 use crate::openapi::pages;
-use crate::query::{Asked, Pairs, Paging, page};
+use crate::query::{Asked, Paging, Pairs, page};
 use crate::{Answer, Answered, App, authorize, unavailable, wrong};
 
 /// How long a link to a recording can be used.

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::campaign_body::{self, CampaignChange, CampaignWish};
 use crate::openapi::pages;
-use crate::query::{Asked, Pairs, Paging, listed};
+use crate::query::{Asked, Paging, Pairs, listed};
 use crate::stops::command;
 use crate::{Answer, Answered, App, authorize, json_of, unavailable, wrong};
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::campaigns::known;
 use crate::openapi::pages;
-use crate::query::{Asked, Pairs, Paging, listed};
+use crate::query::{Asked, Paging, Pairs, listed};
 use crate::{Answer, Answered, App, authorize, unavailable};
 
 /// What is described here.

@@ -103,11 +103,7 @@ fn parse(query: Pairs) -> Result<(String, Option<Timestamp>, Callee), Answer> {
     responses((status = 200, description = "The answer.", body = pages::GuardAnswer)),
     security(("token" = ["read"]))
 )]
-async fn ask(
-    State(app): State<Arc<App>>,
-    Query(query): Query<Pairs>,
-    headers: HeaderMap,
-) -> Answered {
+async fn ask(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let (number, at, callee) = parse(query)?;
     let now = (app.now)();

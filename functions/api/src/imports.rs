@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::openapi::pages;
-use crate::query::{Asked, Pairs, Paging, listed};
+use crate::query::{Asked, Paging, Pairs, listed};
 use crate::{Answer, Answered, App, authorize, json_of, unavailable, wrong};
 
 /// How long an upload may wait before it begins.

@@ -35,7 +35,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use openapi::pages;
-use query::{Asked, Pairs, Paging, listed};
+use query::{Asked, Paging, Pairs, listed};
 
 /// A body larger than this is not read.
 const LARGEST_BODY: usize = 64 * 1024;

@@ -63,7 +63,8 @@ async fn document() -> Answer {
 /// is told so where reading does not help.
 pub(crate) async fn as_problem(request: axum::http::Uri, response: Response) -> Response {
     let status = response.status();
-    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    let is_problem =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
     let mut response = match status.as_u16() {
         405 if !is_problem || response.headers().contains_key(header::ALLOW) => response,
         400.. if !is_problem => {

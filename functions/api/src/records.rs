@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::openapi::pages;
-use crate::query::{Asked, Pairs, Paging, page};
+use crate::query::{Asked, Paging, Pairs, page};
 use crate::{Answer, Answered, App, authorize, unavailable, wrong};
 
 /// What is described here.

@@ -18,7 +18,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::openapi::pages;
-use crate::query::{Asked, Pairs, Paging, listed};
+use crate::query::{Asked, Paging, Pairs, listed};
 use crate::{Answered, App, authorize, json_of, unavailable, wrong};
 
 /// What is described here.
@@ -101,7 +101,6 @@ struct StopWish {
 /// What a stop covers.
 #[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "describes what `parse` reads")]
 enum StopWord {
     All,
     Campaign,

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::openapi::pages;
-use crate::query::{Asked, Cursor, Pairs, Paging, listed, number_in_cursor};
+use crate::query::{Asked, Cursor, Paging, Pairs, listed, number_in_cursor};
 use crate::{Answer, Answered, App, authorize, json_of, only, unavailable, wrong};
 
 /// A list that is sent at once.
@@ -188,7 +188,8 @@ async fn take_list(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes)
     let caller = authorize(&app, &headers, Scope::Call)?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if !["", "application/json", "text/csv", "text/plain", "application/x-www-form-urlencoded"].contains(&kind.as_str()) {
+    if !["", "application/json", "text/csv", "text/plain", "application/x-www-form-urlencoded"].contains(&kind.as_str())
+    {
         let detail = "Send the list as `text/csv` or `application/json`.";
         return Err(wrong(Problem::new(415, "Unsupported Media Type", detail)));
     }

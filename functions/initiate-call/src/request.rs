@@ -49,6 +49,7 @@ pub enum When {
 /// wrong is named at once.
 #[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what is read by hand")]
 pub struct CallWish {
     /// Who is called, with country code.
     #[schema(max_length = 32, example = "+14155550110")]

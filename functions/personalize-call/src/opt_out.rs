@@ -14,6 +14,7 @@ const NAMES: [&str; 6] =
 
 /// What is answered.
 #[derive(Debug, utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes what is answered")]
 pub struct OptOut {
     /// It is written down.
     pub noted: bool,

@@ -114,8 +114,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn agents_after(&self, after: Option<&str>, most: i64) -> Result<Vec<Agent>, StoreError> {
-        let sql =
-            format!("select {COLUMNS} from agents where $1::text is null or name > $1 order by name limit $2");
+        let sql = format!("select {COLUMNS} from agents where $1::text is null or name > $1 order by name limit $2");
         let typed = [(&after as _, Type::TEXT), (&most as _, Type::INT8)];
         let rows = self.session().await?.client()?.query_typed(&sql, &typed).await?;
         Ok(rows.iter().map(agent).collect())

@@ -123,7 +123,8 @@ async fn every_list_refuses_a_parameter_that_it_does_not_know_and_names_those_th
         let told = mend.rsplit_once("one of: ").unwrap().1.trim_end_matches('.');
         assert_eq!(told.split(", ").collect::<BTreeSet<_>>(), known, "{path}");
         for query in ["limit=0", "limit=201", "limit=2&limit=2", "cursor=%F0"] {
-            if known.contains(query.split('=').next().unwrap()) && !(path == "/api/agents" && query.starts_with("cur")) {
+            if known.contains(query.split('=').next().unwrap()) && !(path == "/api/agents" && query.starts_with("cur"))
+            {
                 let (status, problem) = world.send(Method::GET, &format!("{path}?{query}"), None, &[]).await;
                 assert_eq!(status, 422, "{path}?{query}: {problem}");
             }
@@ -161,7 +162,15 @@ async fn schemathesis_finds_nothing() {
     let ran = tokio::task::spawn_blocking(move || {
         let mut command = Command::new(root().join(".venv/bin/schemathesis"));
         let config = root().join("dev/schemathesis.toml");
-        command.args(["--config-file", config.to_str().unwrap(), "run", "docs/openapi.json", "--url", &url, "--no-color"]);
+        command.args([
+            "--config-file",
+            config.to_str().unwrap(),
+            "run",
+            "docs/openapi.json",
+            "--url",
+            &url,
+            "--no-color",
+        ]);
         command.current_dir(root()).env("TOKEN", TOKEN).output().unwrap()
     })
     .await

@@ -87,11 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn opt_out_reviews(
-        &self,
-        open_only: bool,
-        slice: &Slice<Uuid>,
-    ) -> Result<Vec<Review>, StoreError> {
+    pub async fn opt_out_reviews(&self, open_only: bool, slice: &Slice<Uuid>) -> Result<Vec<Review>, StoreError> {
         let sql = format!(
             "{REVIEW} where (not $1 or resolved_at is null) and ($2::timestamptz is null or (created_at, call_id) > ($2, $3))
              order by created_at, call_id limit $4"
