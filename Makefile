@@ -32,7 +32,7 @@ ROWS ?= 1000000
 SEED ?= 1
 ARGS ?=
 
-.PHONY: help demo up down reset status test bench chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
+.PHONY: help demo up down reset status test openapi bench chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ test: $(VENV)/checks.ready $(VENV)/nextest.ready ## all tests; sets up what they
 	# Apart, because crash points are compiled into the others: chaos is for the program as it is shipped.
 	cargo nextest run --workspace --exclude chaos --locked $(ARGS)
 	cargo nextest run --package chaos --locked $(ARGS)
+
+openapi: ## write docs/openapi.json anew from the code
+	@cargo run --quiet --locked -p testkit --example openapi -- docs/openapi.json
 
 chaos: $(VENV)/stack.ready ## CALLS calls while everything goes wrong, held against the simulator's book: SEED=… ARGS=--drop-all-webhooks
 	@cargo build --quiet --locked -p chaos

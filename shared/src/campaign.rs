@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-pub use settings::{Budget, Cap, MARKETING_TEXTS, RetryRule, Schedule, Settings, Texts, Voicemail};
+pub use settings::{Budget, Cap, MARKETING_TEXTS, RetryChoice, RetryRule, Schedule, Settings, Texts, Voicemail};
 
 use crate::call::Outcome;
 
 /// Where a campaign stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CampaignState)]
 pub enum State {
     /// Not started yet.
     Draft,

@@ -17,7 +17,7 @@ use crate::call::{Connect, Outcome, State};
 pub use contact::contact;
 
 /// Who decided that it went so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
     /// `SignalWire`, or a network behind it.
@@ -37,7 +37,7 @@ pub enum Who {
 }
 
 /// What happened, in sentences.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     /// What became of it.
     pub what: String,

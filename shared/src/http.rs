@@ -229,6 +229,20 @@ pub fn json_object(body: &[u8]) -> Result<Value, Problem> {
     }
 }
 
+/// The same, unless the sender says that it is something else. Nobody has to say: curl then says "form" by itself.
+///
+/// # Errors
+/// As [`json_object`]; 415 for another content type.
+pub fn json_body(content_type: Option<&str>, body: &[u8]) -> Result<Value, Problem> {
+    let kind = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
+    if is_json || kind.is_empty() || kind == "application/x-www-form-urlencoded" {
+        return json_object(body);
+    }
+    let detail = "The body must be JSON: say `Content-Type: application/json`.";
+    Err(Problem::new(415, "Unsupported Media Type", detail))
+}
+
 /// A client for a vendor's API: TLS by rustls, no redirects, no proxy.
 ///
 /// # Errors

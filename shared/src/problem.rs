@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::guard::Reason;
 
 /// One field that is wrong, why, and how to mend it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// Path of the field, such as `variables.first_name`.
     pub field: String,
@@ -25,7 +25,7 @@ impl FieldError {
 
 /// A problem document, `application/problem+json`. `type` is omitted, which RFC 9457 reads as `about:blank`: the title
 /// then is the phrase of the status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Problem {
     /// Short, the same for every problem of this kind.
     pub title: String,
@@ -45,9 +45,10 @@ pub struct Problem {
 }
 
 /// The guard's no.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Refusal {
     /// The rules that stand in the way.
+    #[schema(required = false)]
     pub because: Vec<Reason>,
     /// When the same request is answered otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]

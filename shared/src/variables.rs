@@ -9,6 +9,18 @@ pub const LONGEST_NAME: usize = 64;
 /// Longest value, bytes.
 pub const LONGEST_VALUE: usize = 4096;
 
+/// A value: a text, a number or a boolean. For the description of the API.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum Plain {
+    /// At most 4,096 bytes.
+    Text(String),
+    /// A number.
+    Number(f64),
+    /// True or false.
+    Boolean(bool),
+}
+
 /// What is wrong with a variable, and how to mend it.
 pub type Wrong = (&'static str, &'static str);
 

@@ -12,6 +12,7 @@
 )]
 
 pub mod cloud;
+pub mod contract;
 pub mod database;
 pub mod doors;
 pub mod lines;

@@ -12,14 +12,21 @@ use elevenwire::blobs::BlobError;
 use elevenwire::call::{self, Outcome};
 use elevenwire::http::Reply;
 use elevenwire::problem::Problem;
-use elevenwire::store::reading::{CallFilter, Recording, Slice};
+use elevenwire::store::reading::shapes::{Call, Timeline};
+use elevenwire::store::reading::{CallFilter, Recording, Slice, Span};
 use uuid::Uuid;
 
-use crate::query::{Asked, page};
+use crate::openapi::pages;
+use crate::query::{Asked, Paging, Pairs, page};
 use crate::{Answer, Answered, App, authorize, unavailable, wrong};
 
 /// How long a link to a recording can be used.
 const LINK_VALID: Duration = Duration::from_mins(15);
+
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(list, read, events, recording))]
+pub(crate) struct Doc;
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -66,26 +73,47 @@ pub(crate) fn filter(asked: &mut Asked) -> CallFilter {
     }
 }
 
-fn wanted(pairs: Vec<(String, String)>) -> Result<(CallFilter, Slice<Uuid>), Answer> {
+fn wanted(pairs: Pairs) -> Result<(CallFilter, Slice<Uuid>), Answer> {
     let mut asked = Asked::of_list(pairs, &FILTERS);
     let filter = filter(&mut asked);
     let slice = asked.slice(|id| Uuid::parse_str(id).ok());
     asked.done((filter, slice))
 }
 
-async fn list(State(app): State<Arc<App>>, Query(query): Query<Vec<(String, String)>>, headers: HeaderMap) -> Answered {
+/// Calls, the newest first.
+#[utoipa::path(
+    get, path = "/api/calls", tag = "calls", operation_id = "listCalls",
+    params(CallFilter, Span, Paging),
+    responses((status = 200, description = "The answer.", body = pages::Calls)),
+    security(("token" = ["read"]))
+)]
+async fn list(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let (filter, slice) = wanted(query)?;
     let calls = app.store.calls(&filter, &slice).await.map_err(|error| unavailable(&error))?;
     Ok(page("calls", calls, slice.most))
 }
 
+/// One call with what was said.
+#[utoipa::path(
+    get, path = "/api/calls/{id}", tag = "calls", operation_id = "readCall",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "The answer.", body = Call)),
+    security(("token" = ["read"]))
+)]
 async fn read(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let view = app.store.call_view(self::id(&id)?).await.map_err(|error| unavailable(&error))?;
     Ok(Reply::json(200, &view.ok_or_else(missing)?).into())
 }
 
+/// The timeline of a call: every fact, and what the guard said.
+#[utoipa::path(
+    get, path = "/api/calls/{id}/events", tag = "calls", operation_id = "readTimeline",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "The answer.", body = Timeline)),
+    security(("token" = ["read"]))
+)]
 async fn events(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let timeline = app.store.timeline(self::id(&id)?).await.map_err(|error| unavailable(&error))?;
@@ -94,10 +122,18 @@ async fn events(State(app): State<Arc<App>>, Path(id): Path<String>, headers: He
 
 /// A redirect to the bucket, which also answers for parts of the object; or the address as JSON, for whoever must not send
 /// our token there.
+#[utoipa::path(
+    get, path = "/api/calls/{id}/recording", tag = "calls", operation_id = "readRecording",
+    params(("id" = Uuid, Path, description = "Its id."), ("format" = Option<pages::RecordingFormat>, Query, description = "What to answer.")),
+    responses((status = 302, description = "To the recording; the link is good for 15 minutes.", headers(("Location" = String, description = "Where it is."))),
+            (status = 200, description = "With `format=json`.", body = pages::RecordingLink),
+            (status = 410, description = "It was there, and its days of keeping are over.")),
+    security(("token" = ["read"]))
+)]
 async fn recording(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    Query(query): Query<Vec<(String, String)>>,
+    Query(query): Query<Pairs>,
     headers: HeaderMap,
 ) -> Answered {
     authorize(&app, &headers, Scope::Read)?;

@@ -1,5 +1,7 @@
 //! What may be asked of a campaign, and what is wrong with a request that asks for something else.
 
+mod wish;
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -14,6 +16,8 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use uuid::Uuid;
+
+pub(crate) use wish::{CampaignChange, CampaignWish};
 
 /// What may be sent.
 const FIELDS: [&str; 17] = [
@@ -38,8 +42,8 @@ const FIELDS: [&str; 17] = [
 const VARIABLES: &str = "variables";
 
 /// What GET answers besides: may be sent back, and is ignored.
-const ANSWERED: [&str; 8] =
-    ["id", "state", "because", "decided_by", "created_at", "updated_at", "started_at", "ended_at"];
+const ANSWERED: [&str; 9] =
+    ["id", "state", "because", "decided_by", "created_at", "updated_at", "started_at", "ended_at", "progress"];
 
 const DAY: u64 = 24 * 3600;
 
@@ -56,7 +60,7 @@ pub fn parse(body: &Value, id: Uuid, now: Timestamp) -> Result<Campaign, Problem
         reader.wrong("name", "is missing or too long", "Give it a name of 1 to 200 characters.");
     }
     let agent: String = reader.read("agent", "Give the name of a registered agent.");
-    if agent.is_empty() {
+    if agent.is_empty() || agent.contains('\0') {
         reader.wrong("agent", "is missing", "Give the name of a registered agent (GET /api/agents lists them).");
     }
     let from = reader.from();
@@ -212,6 +216,11 @@ impl Reader<'_> {
     fn schedule(&mut self) -> Schedule {
         let mend = "Send {\"start_at\": time, \"end_at\": time, \"timezone\": \"America/Chicago\"}, times in RFC 3339.";
         let schedule: Schedule = self.read("schedule", mend);
+        for (field, at) in [("schedule.start_at", schedule.start_at), ("schedule.end_at", schedule.end_at)] {
+            if at.is_some_and(|at| at.to_zoned(jiff::tz::TimeZone::UTC).year() < 1) {
+                self.wrong(field, "is before all calendars", "Send a time of our era.");
+            }
+        }
         if let (Some(start), Some(end)) = (schedule.start_at, schedule.end_at)
             && end <= start
         {

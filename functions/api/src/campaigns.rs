@@ -9,20 +9,25 @@ use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use elevenwire::auth::Scope;
 use elevenwire::campaign;
-use elevenwire::http::{Reply, json_object};
+use elevenwire::http::Reply;
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::queue::CallCommand;
 use elevenwire::store::campaigns::{Campaign, Moved, Progress};
 use elevenwire::store::intents::new_id;
 use elevenwire::store::stops;
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::campaign_body;
+use crate::campaign_body::{self, CampaignChange, CampaignWish};
+use crate::openapi::pages;
+use crate::query::{Asked, Paging, Pairs, listed};
 use crate::stops::command;
-use crate::{Answer, Answered, App, authorize, unavailable, wrong};
+use crate::{Answer, Answered, App, authorize, json_of, unavailable, wrong};
+
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(create, list, read, patch, start, pause, resume, cancel))]
+pub(crate) struct Doc;
 
 /// The routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -34,9 +39,6 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/campaigns/{id}/resume", post(resume))
         .route("/api/campaigns/{id}/cancel", post(cancel))
 }
-
-/// Campaigns of a page.
-const PAGE: i64 = 50;
 
 /// Attempts that are picked and not yet placed are few: ten seconds of the carrier's timetable.
 const MOST_WOKEN: i64 = 100;
@@ -62,10 +64,17 @@ fn view(campaign: &Campaign, progress: Option<&Progress>) -> Value {
     view
 }
 
+/// Makes a campaign, as a draft.
+#[utoipa::path(
+    post, path = "/api/campaigns", tag = "campaigns", operation_id = "createCampaign",
+    request_body(content = CampaignWish),
+    responses((status = 201, description = "It is made.", body = pages::CampaignView, headers(("Location" = String, description = "Its address.")))),
+    security(("token" = ["call"]))
+)]
 async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
     authorize(&app, &headers, Scope::Call)?;
     let now = (app.now)();
-    let campaign = campaign_body::parse(&json_object(&body).map_err(wrong)?, new_id(now, (app.draw)()), now);
+    let campaign = campaign_body::parse(&json_of(&headers, &body)?, new_id(now, (app.draw)()), now);
     let campaign = campaign.map_err(wrong)?;
     check_agent(&app, &campaign).await?;
     app.store.create_campaign(&campaign).await.map_err(|error| unavailable(&error))?;
@@ -89,47 +98,29 @@ async fn check_agent(app: &App, campaign: &Campaign) -> Result<(), Answer> {
     Ok(())
 }
 
-/// A page of a list.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Page {
-    pub(crate) cursor: Option<String>,
-    pub(crate) limit: Option<i64>,
-}
-
-impl Page {
-    /// How many rows, within bounds.
-    pub(crate) fn limit(&self, most: i64) -> Result<i64, Answer> {
-        match self.limit {
-            None => Ok(most),
-            Some(limit) if (1..=most).contains(&limit) => Ok(limit),
-            Some(_) => {
-                let mend = format!("Send a whole number from 1 to {most}.");
-                Err(wrong(Problem::fields(vec![FieldError::new("limit", "is out of bounds", mend)])))
-            }
-        }
-    }
-
-    /// Where the last page ended: a time and an id.
-    pub(crate) fn after(&self) -> Result<Option<(Timestamp, Uuid)>, Answer> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
-        let parsed = cursor.split_once('_').and_then(|(at, id)| Some((at.parse().ok()?, Uuid::parse_str(id).ok()?)));
-        parsed.map(Some).ok_or_else(|| {
-            let mend = "Send the `next` of the page before, as it was answered.";
-            wrong(Problem::fields(vec![FieldError::new("cursor", "is not one of ours", mend)]))
-        })
-    }
-}
-
-async fn list(State(app): State<Arc<App>>, Query(page): Query<Page>, headers: HeaderMap) -> Answered {
+/// Campaigns, the newest first.
+#[utoipa::path(
+    get, path = "/api/campaigns", tag = "campaigns", operation_id = "listCampaigns",
+    params(Paging),
+    responses((status = 200, description = "The answer.", body = pages::Campaigns)),
+    security(("token" = ["read"]))
+)]
+async fn list(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
-    let limit = page.limit(PAGE)?;
-    let campaigns = app.store.campaigns(page.after()?, limit).await.map_err(|error| unavailable(&error))?;
-    let full = i64::try_from(campaigns.len()).is_ok_and(|count| count == limit);
-    let next = campaigns.last().filter(|_| full).map(|last| format!("{}_{}", last.created_at, last.id));
-    let campaigns: Vec<Value> = campaigns.iter().map(|campaign| view(campaign, None)).collect();
-    Ok(Reply::json(200, &json!({ "campaigns": campaigns, "next": next })).into())
+    let mut asked = Asked::of(query, &["cursor", "limit"]);
+    let slice = asked.slice(|id| Uuid::parse_str(id).ok());
+    let slice = asked.done(slice)?;
+    let campaigns = app.store.campaigns(&slice).await.map_err(|error| unavailable(&error))?;
+    Ok(listed("campaigns", campaigns, slice.most, |last| format!("{}_{}", last.created_at, last.id)))
 }
 
+/// One campaign, and how far it is.
+#[utoipa::path(
+    get, path = "/api/campaigns/{id}", tag = "campaigns", operation_id = "readCampaign",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "The answer.", body = pages::CampaignView)),
+    security(("token" = ["read"]))
+)]
 async fn read(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let campaign = known(&app, &id).await?;
@@ -141,10 +132,18 @@ async fn answer(app: &App, campaign: &Campaign) -> Answered {
     Ok(Reply::json(200, &view(campaign, Some(&progress))).into())
 }
 
+/// Changes a campaign: what is sent replaces what is there (RFC 7396). Agent and purpose stay.
+#[utoipa::path(
+    patch, path = "/api/campaigns/{id}", tag = "campaigns", operation_id = "changeCampaign",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    request_body(content = CampaignChange),
+    responses((status = 200, description = "The answer.", body = pages::CampaignView), (status = 409, description = "It is over, or was changed meanwhile.")),
+    security(("token" = ["call"]))
+)]
 async fn patch(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
     authorize(&app, &headers, Scope::Call)?;
     let known = known(&app, &id).await?;
-    let changed = campaign_body::change(&known, &json_object(&body).map_err(wrong)?, (app.now)()).map_err(wrong)?;
+    let changed = campaign_body::change(&known, &json_of(&headers, &body)?, (app.now)()).map_err(wrong)?;
     check_agent(&app, &changed).await?;
     let missing = changed.missing();
     if known.state == campaign::State::Running && !missing.is_empty() {
@@ -166,10 +165,26 @@ fn incomplete(missing: &[String]) -> Problem {
     Problem::fields(missing.iter().map(|field| FieldError::new(field, "is missing", mend)).collect())
 }
 
+/// Starts a campaign.
+#[utoipa::path(
+    post, path = "/api/campaigns/{id}/start", tag = "campaigns", operation_id = "startCampaign",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    request_body(content = Option<pages::Why>),
+    responses((status = 200, description = "The answer.", body = pages::CampaignView), (status = 409, description = "It cannot: see `detail`.")),
+    security(("token" = ["call"]))
+)]
 async fn start(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
     go(&app, &id, &headers, &body, campaign::State::Running).await
 }
 
+/// Lets a paused campaign go on.
+#[utoipa::path(
+    post, path = "/api/campaigns/{id}/resume", tag = "campaigns", operation_id = "resumeCampaign",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    request_body(content = Option<pages::Why>),
+    responses((status = 200, description = "The answer.", body = pages::CampaignView), (status = 409, description = "It cannot: see `detail`.")),
+    security(("token" = ["call"]))
+)]
 async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
     let answer = go(&app, &id, &headers, &body, campaign::State::Running).await?;
     wake(&app, self::id(&id)?).await;
@@ -190,11 +205,26 @@ async fn wake(app: &App, id: Uuid) {
     }
 }
 
+/// Pauses a campaign: no call is placed until it is resumed.
+#[utoipa::path(
+    post, path = "/api/campaigns/{id}/pause", tag = "campaigns", operation_id = "pauseCampaign",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    request_body(content = Option<pages::Why>),
+    responses((status = 200, description = "The answer.", body = pages::CampaignView), (status = 409, description = "It cannot: see `detail`.")),
+    security(("token" = ["call"]))
+)]
 async fn pause(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
     go(&app, &id, &headers, &body, campaign::State::Paused).await
 }
 
 /// Also takes back what the carrier has queued. Whoever is on the line may finish.
+#[utoipa::path(
+    post, path = "/api/campaigns/{id}/cancel", tag = "campaigns", operation_id = "cancelCampaign",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    request_body(content = Option<pages::Why>),
+    responses((status = 200, description = "The answer.", body = pages::CampaignView), (status = 409, description = "It cannot: see `detail`.")),
+    security(("token" = ["call"]))
+)]
 async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
     let answer = go(&app, &id, &headers, &body, campaign::State::Canceled).await?;
     let scope = stops::Scope::Campaign(self::id(&id)?.to_string());
@@ -210,7 +240,7 @@ async fn go(app: &App, id: &str, headers: &HeaderMap, body: &Bytes, to: campaign
     if to == campaign::State::Running && !missing.is_empty() {
         return Err(wrong(incomplete(&missing)));
     }
-    let reason = reason(body)?;
+    let reason = reason(headers, body)?;
     let moved = app.store.move_campaign(known.id, to, reason.as_deref(), "owner", (app.now)()).await;
     match moved.map_err(|error| unavailable(&error))? {
         Moved::Done(campaign) => {
@@ -233,11 +263,12 @@ async fn go(app: &App, id: &str, headers: &HeaderMap, body: &Bytes, to: campaign
 }
 
 /// `{"reason": "…"}`, or nothing.
-fn reason(body: &Bytes) -> Result<Option<String>, Answer> {
+fn reason(headers: &HeaderMap, body: &Bytes) -> Result<Option<String>, Answer> {
     if body.is_empty() {
         return Ok(None);
     }
-    let body = json_object(body).map_err(wrong)?;
+    let body = json_of(headers, body)?;
+    crate::only(&body, &["reason"])?;
     match body.get("reason") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(reason)) if reason.len() <= 500 && !reason.contains('\0') => Ok(Some(reason.clone())),

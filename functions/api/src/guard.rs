@@ -1,6 +1,5 @@
 //! `GET /api/guard`: what the guard would say about a number, and why.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -9,16 +8,21 @@ use axum::http::HeaderMap;
 use axum::routing::get;
 use elevenwire::auth::Scope;
 use elevenwire::call::callee::{Callee, CalleeTexts};
-use elevenwire::guard::{self, Decision};
+use elevenwire::guard::{self, ConsentKind, Decision, Purpose};
 use elevenwire::http::Reply;
-use elevenwire::phone::PhoneNumber;
-use elevenwire::problem::{FieldError, Problem};
+use elevenwire::problem::FieldError;
 use elevenwire::store::situation::Situation;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::query::plus;
-use crate::{Answered, App, authorize, unavailable, wrong};
+use crate::openapi::pages;
+use crate::query::{Asked, Pairs};
+use crate::{Answer, Answered, App, authorize, unavailable};
+
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(ask))]
+pub(crate) struct Doc;
 
 /// The routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -37,74 +41,79 @@ const PARAMETERS: [&str; 9] = [
     "consent_source",
 ];
 
+/// What is asked; the rest of it as in a call.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `parse` reads")]
 struct Question {
-    number: PhoneNumber,
-    /// Missing: now.
+    /// Who would be called.
+    #[param(max_length = 100, example = "+14155550123")]
+    phone_number: String,
+    /// When; now, when it is not said.
     at: Option<Timestamp>,
-    callee: Callee,
+    /// IANA zone of the callee.
+    #[param(max_length = 500, example = "America/Chicago")]
+    timezone: Option<String>,
+    /// State of the callee, two letters.
+    #[param(max_length = 500, example = "TX")]
+    state: Option<String>,
+    /// ZIP code of the callee.
+    #[param(max_length = 500, example = "78701")]
+    postal_code: Option<String>,
+    /// Why it would be called.
+    #[param(inline)]
+    purpose: Option<Purpose>,
+    /// What the callee agreed to.
+    #[param(inline)]
+    consent_type: Option<ConsentKind>,
+    /// When.
+    consent_at: Option<Timestamp>,
+    /// Where it is recorded.
+    #[param(max_length = 500)]
+    consent_source: Option<String>,
 }
 
-fn parse(query: &BTreeMap<String, String>) -> Result<Question, Problem> {
-    let mut errors = Vec::new();
-    for name in query.keys().filter(|name| !PARAMETERS.contains(&name.as_str())) {
-        let shown: String = name.chars().take(64).collect();
-        let mend = format!("Leave it out, or use one of: {}.", PARAMETERS.join(", "));
-        errors.push(FieldError::new(shown, "is not a parameter of the guard", mend));
+fn parse(query: Pairs) -> Result<(String, Option<Timestamp>, Callee), Answer> {
+    let mut asked = Asked::of(query, &PARAMETERS);
+    if asked.text("phone_number").is_none() {
+        asked.error(FieldError::new("phone_number", "is missing", "Send a number such as %2B14155550123."));
     }
-    let text = |name: &str| query.get(name).filter(|text| !text.is_empty()).cloned();
-    let number = text("phone_number").map(|number| plus(&number));
-    let number = match number.as_deref().map(PhoneNumber::parse) {
-        Some(Ok(number)) => Some(number),
-        Some(Err(problem)) => {
-            let mend = "Write it with its country code, such as %2B14155550123.";
-            errors.push(FieldError::new("phone_number", problem.to_string(), mend));
-            None
-        }
-        None => {
-            errors.push(FieldError::new("phone_number", "is missing", "Send a number such as %2B14155550123."));
-            None
-        }
-    };
-    let at = text("at").and_then(|at| {
-        let time = at.replace(' ', "+").parse::<Timestamp>().ok();
-        if time.is_none() {
-            let mend = "Use RFC 3339, such as 2026-11-24T17:00:00Z.";
-            errors.push(FieldError::new("at", "is not a time", mend));
-        }
-        time
-    });
+    let number = asked.number("phone_number").unwrap_or_default();
+    let (at, consent_at) = (asked.time("at"), asked.time("consent_at"));
     let texts = CalleeTexts {
-        timezone: text("timezone"),
-        state: text("state"),
-        postal_code: text("postal_code"),
-        consent_type: text("consent_type"),
-        consent_at: text("consent_at"),
-        consent_source: text("consent_source"),
-        purpose: text("purpose"),
+        timezone: asked.text("timezone"),
+        state: asked.text("state"),
+        postal_code: asked.text("postal_code"),
+        consent_type: asked.text("consent_type"),
+        consent_at: None,
+        consent_source: asked.text("consent_source"),
+        purpose: asked.text("purpose"),
     };
     let (callee, wrong) = texts.parse();
-    errors.extend(wrong);
-    match number {
-        Some(number) if errors.is_empty() => Ok(Question { number, at, callee }),
-        _ => Err(Problem::fields(errors)),
+    for error in wrong {
+        asked.error(error);
     }
+    asked.done((number, at, Callee { consent_at, ..callee }))
 }
 
-async fn ask(
-    State(app): State<Arc<App>>,
-    Query(query): Query<BTreeMap<String, String>>,
-    headers: HeaderMap,
-) -> Answered {
+/// What the guard would say about a number, and why. Nothing is written down.
+#[utoipa::path(
+    get, path = "/api/guard", tag = "numbers", operation_id = "askGuard",
+    params(Question),
+    responses((status = 200, description = "The answer.", body = pages::GuardAnswer)),
+    security(("token" = ["read"]))
+)]
+async fn ask(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
-    let question = parse(&query).map_err(wrong)?;
+    let (number, at, callee) = parse(query)?;
     let now = (app.now)();
-    let number = question.number.as_str();
-    let history = app.store.history(number, question.at.unwrap_or(now)).await.map_err(|error| unavailable(&error))?;
+    let number = number.as_str();
+    let history = app.store.history(number, at.unwrap_or(now)).await.map_err(|error| unavailable(&error))?;
     let ring = app.ring_timeout_secs;
-    let mut situation = Situation::of(number, &question.callee, None, ring, history, &app.dialling);
+    let mut situation = Situation::of(number, &callee, None, ring, history, &app.dialling);
     // What is not given is not assumed, and said so.
-    situation.rules.check_consent = question.callee.consent_type.is_some();
-    let decision = match question.at {
+    situation.rules.check_consent = callee.consent_type.is_some();
+    let decision = match at {
         // A moment that is named is that moment, also where another hour is played.
         Some(at) => guard::decide(&situation.contact, &situation.rules, &situation.history, at),
         None => situation.decide(&app.dialling, now),

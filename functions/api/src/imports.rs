@@ -12,17 +12,18 @@ use axum::routing::{get, post};
 use elevenwire::auth::Scope;
 use elevenwire::blobs::BlobError;
 use elevenwire::contact::{LARGEST_FILE, SMALL_FILE};
-use elevenwire::http::{Reply, json_object};
+use elevenwire::http::Reply;
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::queue::ImportTask;
 use elevenwire::store::imports::{Created, Import, NewImport};
 use elevenwire::store::intents::new_id;
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Answer, Answered, App, authorize, unavailable, wrong};
+use crate::openapi::pages;
+use crate::query::{Asked, Paging, Pairs, listed};
+use crate::{Answer, Answered, App, authorize, json_of, unavailable, wrong};
 
 /// How long an upload may wait before it begins.
 const UPLOAD_VALID: Duration = Duration::from_hours(1);
@@ -30,6 +31,11 @@ const UPLOAD_VALID: Duration = Duration::from_hours(1);
 const REPORT_VALID: Duration = Duration::from_mins(15);
 
 const FIELDS: [&str; 4] = ["filename", "dry_run", "default_country", "bytes"];
+
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(create, list, read, start))]
+pub(crate) struct Doc;
 
 /// The routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -59,16 +65,50 @@ fn conflict(detail: impl Into<String>) -> Answer {
 }
 
 /// What is said of a file, in the query of a CSV or as JSON.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ImportWish)]
 struct Wish {
+    /// The owner's name of the file.
+    #[schema(min_length = 1, max_length = 200, pattern = "^[ -~]*$")]
     filename: Option<String>,
-    #[serde(default)]
+    /// Only say what would become of it.
+    #[schema(value_type = Option<bool>)]
     dry_run: bool,
+    /// What numbers without a country code are.
+    #[schema(pattern = "^US$")]
     default_country: Option<String>,
+    /// Size of the file that will be uploaded.
+    #[schema(minimum = 1, maximum = 500_000_000)]
     bytes: Option<u64>,
 }
 
+/// The same of a CSV, in the query.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `Wish::of_query` reads")]
+struct WishQuery {
+    /// The owner's name of the file.
+    #[param(min_length = 1, max_length = 200, pattern = "^[ -~]*$")]
+    filename: Option<String>,
+    /// Only say what would become of it.
+    dry_run: Option<bool>,
+    /// What numbers without a country code are.
+    #[param(pattern = "^US$")]
+    default_country: Option<String>,
+}
+
 impl Wish {
+    /// What stands in the query of a CSV; of a JSON body nothing does.
+    fn of_query(pairs: Pairs) -> Result<Self, Answer> {
+        let mut asked = Asked::of(pairs, &["filename", "dry_run", "default_country"]);
+        let dry_run = asked.word("dry_run", &["true", "false"]).as_deref() == Some("true");
+        let (filename, default_country) = (asked.text("filename"), asked.text("default_country"));
+        let wish = asked.done(Self { filename, dry_run, default_country, bytes: None })?;
+        wish.check().map_err(wrong)?;
+        Ok(wish)
+    }
+
     fn parse(body: &Value) -> Result<Self, Problem> {
         let unknown = body.as_object().into_iter().flatten().map(|(name, _)| name);
         let unknown = unknown.filter(|name| !FIELDS.contains(&name.as_str()));
@@ -120,10 +160,19 @@ impl Wish {
     }
 }
 
+/// Brings people into a campaign: a small CSV at once, or (as JSON) the address to which a large one is put.
+#[utoipa::path(
+    post, path = "/api/campaigns/{id}/imports", tag = "imports", operation_id = "createImport",
+    params(("id" = Uuid, Path, description = "Its id."), WishQuery),
+    request_body(content((Wish = "application/json"), (String = "text/csv"))),
+    responses((status = 201, description = "It is queued, or waits for its file.", body = pages::ImportMade, headers(("Location" = String, description = "Its address."))),
+            (status = 409, description = "The campaign takes no more people.")),
+    security(("token" = ["call"]))
+)]
 async fn create(
     State(app): State<Arc<App>>,
     Path(campaign): Path<String>,
-    query: Result<Query<Wish>, axum::extract::rejection::QueryRejection>,
+    Query(query): Query<Pairs>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Answered {
@@ -135,14 +184,8 @@ async fn create(
     if body.len() > SMALL_FILE {
         return Err(too_large());
     }
-    let wish = if is_csv {
-        let detail = "The query is malformed: use filename, dry_run=true and default_country=US.";
-        let Query(wish) = query.map_err(|_| wrong(Problem::new(400, "Bad Request", detail)))?;
-        wish.check().map_err(wrong)?;
-        wish
-    } else {
-        Wish::parse(&json_object(&body).map_err(wrong)?).map_err(wrong)?
-    };
+    let of_query = Wish::of_query(query)?;
+    let wish = if is_csv { of_query } else { Wish::parse(&json_of(&headers, &body)?).map_err(wrong)? };
     let now = (app.now)();
     let id = new_id(now, (app.draw)());
     let new = NewImport {
@@ -213,6 +256,14 @@ async fn known(app: &App, campaign: &str, import: &str) -> Result<Import, Answer
     known.ok_or_else(no_import)
 }
 
+/// Says that the file was uploaded.
+#[utoipa::path(
+    post, path = "/api/campaigns/{id}/imports/{import}/start", tag = "imports", operation_id = "startImport",
+    params(("id" = Uuid, Path, description = "Its id."), ("import" = Uuid, Path, description = "Its id.")),
+    responses((status = 202, description = "It is queued.", body = Import),
+            (status = 409, description = "The file is not there, or the import is under way."), (status = 413, description = "The file is too large.")),
+    security(("token" = ["call"]))
+)]
 async fn start(
     State(app): State<Arc<App>>,
     Path((campaign, import)): Path<(String, String)>,
@@ -235,13 +286,36 @@ async fn start(
     Ok(Reply::json(202, &import).into())
 }
 
-async fn list(State(app): State<Arc<App>>, Path(campaign): Path<String>, headers: HeaderMap) -> Answered {
+/// Imports of a campaign, the newest first.
+#[utoipa::path(
+    get, path = "/api/campaigns/{id}/imports", tag = "imports", operation_id = "listImports",
+    params(("id" = Uuid, Path, description = "Its id."), Paging),
+    responses((status = 200, description = "The answer.", body = pages::Imports)),
+    security(("token" = ["read"]))
+)]
+async fn list(
+    State(app): State<Arc<App>>,
+    Path(campaign): Path<String>,
+    Query(query): Query<Pairs>,
+    headers: HeaderMap,
+) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
+    let mut asked = Asked::of(query, &["cursor", "limit"]);
+    let slice = asked.slice(|id| Uuid::parse_str(id).ok());
+    let slice = asked.done(slice)?;
     let campaign = Uuid::parse_str(&campaign).map_err(|_| no_campaign())?;
-    let imports = app.store.imports(campaign).await.map_err(|error| unavailable(&error))?.ok_or_else(no_campaign)?;
-    Ok(Reply::json(200, &json!({ "imports": imports })).into())
+    let imports = app.store.imports(campaign, &slice).await.map_err(|error| unavailable(&error))?;
+    let imports = imports.ok_or_else(no_campaign)?;
+    Ok(listed("imports", imports, slice.most, |last| format!("{}_{}", last.created_at, last.id)))
 }
 
+/// One import, and a link to its bad rows.
+#[utoipa::path(
+    get, path = "/api/campaigns/{id}/imports/{import}", tag = "imports", operation_id = "readImport",
+    params(("id" = Uuid, Path, description = "Its id."), ("import" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "The answer.", body = pages::ImportView)),
+    security(("token" = ["read"]))
+)]
 async fn read(
     State(app): State<Arc<App>>,
     Path((campaign, import)): Path<(String, String)>,

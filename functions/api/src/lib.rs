@@ -11,6 +11,7 @@ mod exports;
 mod guard;
 mod imports;
 mod numbers;
+pub mod openapi;
 mod query;
 mod records;
 mod stops;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -28,13 +29,16 @@ use elevenwire::auth::{Caller, Scope, Tokens};
 use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::dialling::Dialling;
-use elevenwire::http::{Reply, json_object};
+use elevenwire::http::{Reply, json_body};
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::queue::Queue;
 use elevenwire::store::agents::{Agent, Stored};
 use elevenwire::store::{Store, StoreError};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::Value;
+
+use openapi::pages;
+use query::{Asked, Paging, Pairs, listed};
 
 /// A body larger than this is not read.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -122,6 +126,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/api/agents", get(list_agents).post(post_agent))
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
+        .merge(openapi::routes())
         .merge(calls::routes())
         .merge(campaigns::routes())
         .merge(contacts::routes())
@@ -137,6 +142,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || {
             Answer(Problem::new(405, "Method Not Allowed", "This address does not take this method.").into())
         })
+        .layer(axum::middleware::map_response(openapi::as_problem))
         .layer(axum::extract::DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(Arc::new(app))
 }
@@ -164,6 +170,11 @@ impl From<Reply> for Answer {
     }
 }
 
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(list_agents, get_agent, post_agent, put_agent))]
+struct Doc;
+
 type Answered = Result<Answer, Answer>;
 
 fn wrong(problem: Problem) -> Answer {
@@ -180,30 +191,84 @@ fn authorize(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Caller, Ans
     app.tokens.authorize(header, scope).map_err(wrong)
 }
 
-async fn list_agents(State(app): State<Arc<App>>, headers: HeaderMap) -> Answered {
-    authorize(&app, &headers, Scope::Read)?;
-    let agents = app.store.agents().await.map_err(|error| unavailable(&error))?;
-    Ok(Reply::json(200, &json!({ "agents": agents })).into())
+/// The body as a JSON object, if it does not say that it is something else.
+fn json_of(headers: &HeaderMap, body: &[u8]) -> Result<Value, Answer> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    json_body(kind, body).map_err(wrong)
 }
 
+/// Refuses fields that are not known.
+fn only(body: &Value, known: &[&str]) -> Result<(), Answer> {
+    let unknown = body.as_object().into_iter().flatten().filter(|(name, _)| !known.contains(&name.as_str()));
+    let mend = format!("Leave it out, or use one of: {}.", known.join(", "));
+    let shown = |name: &str| name.chars().take(64).collect::<String>();
+    let errors: Vec<FieldError> =
+        unknown.map(|(name, _)| FieldError::new(shown(name), "is not a field here", mend.as_str())).collect();
+    if errors.is_empty() { Ok(()) } else { Err(wrong(Problem::fields(errors))) }
+}
+
+/// Agents, by name.
+#[utoipa::path(
+    get, path = "/api/agents", tag = "agents", operation_id = "listAgents",
+    params(Paging),
+    responses((status = 200, description = "The answer.", body = pages::Agents)),
+    security(("token" = ["read"]))
+)]
+async fn list_agents(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let mut asked = Asked::of(query, &["cursor", "limit"]);
+    let (after, most) = (asked.cursor(|name| Some(name.to_owned())), asked.limit());
+    let (after, most) = asked.done((after, most))?;
+    let agents = app.store.agents_after(after.as_deref(), most).await.map_err(|error| unavailable(&error))?;
+    Ok(listed("agents", agents, most, |last| last.name.clone()))
+}
+
+/// One agent.
+#[utoipa::path(
+    get, path = "/api/agents/{name}", tag = "agents", operation_id = "readAgent",
+    params(("name" = String, Path, description = "Its name.", max_length = 64)),
+    responses((status = 200, description = "The answer.", body = Agent)),
+    security(("token" = ["read"]))
+)]
 async fn get_agent(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
-    let agent = app.store.agent(&name).await.map_err(|error| unavailable(&error))?;
+    // The database has no text with a NUL.
+    let agent = match name.contains('\0') {
+        true => None,
+        false => app.store.agent(&name).await.map_err(|error| unavailable(&error))?,
+    };
     let agent = agent
         .ok_or_else(|| wrong(Problem::not_found("There is no agent with this name. GET /api/agents lists them.")))?;
     Ok(Reply::json(200, &agent).into())
 }
 
+/// Registers an agent.
+#[utoipa::path(
+    post, path = "/api/agents", tag = "agents", operation_id = "createAgent",
+    request_body(content = agents::AgentWish),
+    responses((status = 201, description = "It is registered.", body = Agent, headers(("Location" = String, description = "Its address."))),
+            (status = 409, description = "There is an agent of this name.")),
+    security(("token" = ["admin"]))
+)]
 async fn post_agent(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
     authorize(&app, &headers, Scope::Admin)?;
-    let body = json_object(&body).map_err(wrong)?;
+    let body = json_of(&headers, &body)?;
     let agent = agents::parse(&body, None, (app.now)()).map_err(wrong)?;
     store_agent(&app, &agent, false).await
 }
 
+/// Registers an agent, or changes the one of this name.
+#[utoipa::path(
+    put, path = "/api/agents/{name}", tag = "agents", operation_id = "putAgent",
+    params(("name" = String, Path, description = "Its name.", max_length = 64, pattern = "^[A-Za-z0-9._:-]{1,64}$")),
+    request_body(content = agents::NamedAgentWish),
+    responses((status = 200, description = "It is changed.", body = Agent),
+            (status = 201, description = "It is registered.", body = Agent, headers(("Location" = String, description = "Its address.")))),
+    security(("token" = ["admin"]))
+)]
 async fn put_agent(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
     authorize(&app, &headers, Scope::Admin)?;
-    let body = json_object(&body).map_err(wrong)?;
+    let body = json_of(&headers, &body)?;
     let agent = agents::parse(&body, Some(&name), (app.now)()).map_err(wrong)?;
     store_agent(&app, &agent, true).await
 }

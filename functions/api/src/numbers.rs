@@ -13,19 +13,33 @@ use elevenwire::auth::Scope;
 use elevenwire::http::Reply;
 use elevenwire::phone::PhoneNumber;
 use elevenwire::problem::{FieldError, Problem};
+use elevenwire::store::reading::shapes::Dossier;
 
-use crate::query::Asked;
+use crate::openapi::pages;
+use crate::query::{Asked, Pairs};
 use crate::{Answered, App, authorize, unavailable, wrong};
+
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(dossier))]
+pub(crate) struct Doc;
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new().route("/api/numbers/{number}", get(dossier))
 }
 
+/// Everything that is known of a number, over all campaigns.
+#[utoipa::path(
+    get, path = "/api/numbers/{number}", tag = "numbers", operation_id = "readNumber",
+    params(("number" = String, Path, description = "With its country code.", max_length = 32, example = "+14155550123"), ("format" = Option<pages::DossierFormat>, Query, description = "`text` prints it.")),
+    responses((status = 200, description = "The answer.", content((Dossier = "application/json"), (String = "text/plain")))),
+    security(("token" = ["read"]))
+)]
 async fn dossier(
     State(app): State<Arc<App>>,
     Path(number): Path<String>,
-    Query(query): Query<Vec<(String, String)>>,
+    Query(query): Query<Pairs>,
     headers: HeaderMap,
 ) -> Answered {
     authorize(&app, &headers, Scope::Read)?;

@@ -5,6 +5,8 @@ use elevenwire::phone::PhoneNumber;
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::store::reading::{Entry, Slice, Span};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{Answer, wrong};
@@ -15,20 +17,46 @@ const LONGEST_PAGE: i64 = 200;
 /// Bytes of a text.
 const LONGEST_TEXT: usize = 500;
 
+/// A query as it came, each parameter as often as it was sent.
+pub(crate) type Pairs = Vec<(String, String)>;
+
+/// Which page of a list.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `Asked` reads")]
+pub(crate) struct Paging {
+    /// The `next` of the page before.
+    #[param(max_length = 500)]
+    cursor: Option<String>,
+    /// Entries of a page; 50 when it is not said.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<i64>,
+}
+
+/// Where a page begins.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `Asked` reads")]
+pub(crate) struct Cursor {
+    /// As the page before named it.
+    #[param(max_length = 500)]
+    cursor: Option<String>,
+}
+
 /// The query of a request, with what is wrong so far.
 pub(crate) struct Asked {
-    pairs: Vec<(String, String)>,
+    pairs: Pairs,
     errors: Vec<FieldError>,
 }
 
 impl Asked {
     /// Takes the query of a list that is filtered by `known` parameters.
-    pub(crate) fn of_list(pairs: Vec<(String, String)>, known: &[&str]) -> Self {
+    pub(crate) fn of_list(pairs: Pairs, known: &[&str]) -> Self {
         Self::of(pairs, &[known, &["cursor", "limit"]].concat())
     }
 
     /// Takes a query whose parameters may be `known` ones.
-    pub(crate) fn of(pairs: Vec<(String, String)>, known: &[&str]) -> Self {
+    pub(crate) fn of(pairs: Pairs, known: &[&str]) -> Self {
         let mut errors = Vec::new();
         for (at, (name, value)) in pairs.iter().enumerate() {
             let shown: String = name.chars().take(64).collect();
@@ -85,7 +113,9 @@ impl Asked {
     pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
         let mend = "Use RFC 3339, such as 2026-11-24T17:00:00Z.";
         // In a query a plus is a blank.
-        self.read(name, "is not a time", mend, |text| text.replace(' ', "+").parse().ok())
+        // Neither the database nor the calendar knows what was before the year 1.
+        let known = |at: &Timestamp| at.to_zoned(TimeZone::UTC).year() >= 1;
+        self.read(name, "is not a time", mend, |text| text.replace(' ', "+").parse().ok().filter(known))
     }
 
     /// `from` and `to`.
@@ -102,16 +132,30 @@ impl Asked {
 
     /// Which page; `id` reads the cursor's second half.
     pub(crate) fn slice<I>(&mut self, id: impl FnOnce(&str) -> Option<I>) -> Slice<I> {
+        let after = self.cursor(|text| {
+            let (at, rest) = text.split_once('_')?;
+            Some((at.parse().ok()?, id(rest)?))
+        });
+        Slice { after, most: self.limit() }
+    }
+
+    /// How many entries.
+    pub(crate) fn limit(&mut self) -> i64 {
         let mend = format!("Send a whole number from 1 to {LONGEST_PAGE}.");
         let most = self.read("limit", "is out of bounds", &mend, |text| {
             text.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit))
         });
-        let mend = "Send the `next` of the page before, as it was answered.";
-        let after = self.read("cursor", "is not one of ours", mend, |text| {
-            let (at, rest) = text.split_once('_')?;
-            Some((at.parse().ok()?, id(rest)?))
-        });
-        Slice { after, most: most.unwrap_or(PAGE) }
+        most.unwrap_or(PAGE)
+    }
+
+    /// The last entry of the page before, where entries have no time; `read` knows its name.
+    pub(crate) fn cursor<T>(&mut self, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        self.read("cursor", "is not one of ours", "Send the `next` of the page before, as it was answered.", read)
+    }
+
+    /// The same, where they are telephone numbers.
+    pub(crate) fn behind_number(&mut self) -> Option<String> {
+        self.cursor(number_in_cursor)
     }
 
     /// Reports something that only the caller can see.
@@ -130,12 +174,34 @@ pub(crate) fn plus(text: &str) -> String {
     text.strip_prefix(' ').map_or_else(|| text.to_owned(), |rest| format!("+{rest}"))
 }
 
+/// A number in a cursor.
+pub(crate) fn number_in_cursor(text: &str) -> Option<String> {
+    PhoneNumber::parse(&plus(text)).ok().map(|number| number.as_str().to_owned())
+}
+
 /// A page as JSON: the entries by their name, and where the next one begins.
 pub(crate) fn page<I: std::fmt::Display>(name: &str, entries: Vec<Entry<I>>, most: i64) -> Answer {
-    let full = i64::try_from(entries.len()).is_ok_and(|count| count >= most);
-    let next = entries.last().filter(|_| full).map(|last| format!("{}_{}", last.at, last.id));
+    let next = |last: &Entry<I>| format!("{}_{}", last.at, last.id);
+    let next = next_of(&entries, most, next);
     let views: Vec<_> = entries.into_iter().map(|entry| entry.view).collect();
     Reply::json(200, &json!({ name: views, "next": next })).into()
+}
+
+/// The same of entries that are shown as they are; `cursor` says where the page behind one begins.
+pub(crate) fn listed<T: Serialize>(
+    name: &str,
+    entries: Vec<T>,
+    most: i64,
+    cursor: impl FnOnce(&T) -> String,
+) -> Answer {
+    let next = next_of(&entries, most, cursor);
+    Reply::json(200, &json!({ name: entries, "next": next })).into()
+}
+
+/// Where the next page begins, unless this one is the last.
+pub(crate) fn next_of<T>(entries: &[T], most: i64, cursor: impl FnOnce(&T) -> String) -> Option<String> {
+    let full = i64::try_from(entries.len()).is_ok_and(|count| count >= most);
+    entries.last().filter(|_| full).map(cursor)
 }
 
 #[cfg(test)]

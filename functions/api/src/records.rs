@@ -9,13 +9,20 @@ use axum::routing::get;
 use elevenwire::auth::Scope;
 use elevenwire::http::Reply;
 use elevenwire::problem::{FieldError, Problem};
-use elevenwire::store::reading::{ConversationFilter, DeliveryFilter, Slice};
+use elevenwire::store::reading::shapes::{Conversation, Settlement};
+use elevenwire::store::reading::{ConversationFilter, DeliveryFilter, Slice, Span};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::query::{Asked, page};
+use crate::openapi::pages;
+use crate::query::{Asked, Paging, Pairs, page};
 use crate::{Answer, Answered, App, authorize, unavailable, wrong};
+
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(conversations, conversation, deliveries, settlement))]
+pub(crate) struct Doc;
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -30,8 +37,13 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 const LONGEST_SPAN: SignedDuration = SignedDuration::from_hours(31 * 24);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-type Pairs = Vec<(String, String)>;
-
+/// Conversations, the newest first.
+#[utoipa::path(
+    get, path = "/api/conversations", tag = "conversations", operation_id = "listConversations",
+    params(ConversationFilter, Span, Paging),
+    responses((status = 200, description = "The answer.", body = pages::Conversations)),
+    security(("token" = ["read"]))
+)]
 async fn conversations(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let (filter, slice) = conversations_wanted(query)?;
@@ -73,6 +85,13 @@ fn conversations_wanted(query: Pairs) -> Result<(ConversationFilter, Slice<i32>)
     asked.done((filter, slice))
 }
 
+/// One conversation with what was said, its analysis and latencies.
+#[utoipa::path(
+    get, path = "/api/conversations/{id}", tag = "conversations", operation_id = "readConversation",
+    params(("id" = String, Path, description = "ElevenLabs' id.")),
+    responses((status = 200, description = "The answer.", body = Conversation)),
+    security(("token" = ["read"]))
+)]
 async fn conversation(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let missing =
@@ -84,6 +103,13 @@ async fn conversation(State(app): State<Arc<App>>, Path(id): Path<String>, heade
     Ok(Reply::json(200, &found.ok_or_else(missing)?).into())
 }
 
+/// What the agents' vendor sent, and what became of it; the newest first.
+#[utoipa::path(
+    get, path = "/api/deliveries", tag = "conversations", operation_id = "listDeliveries",
+    params(DeliveryFilter, Span, Paging),
+    responses((status = 200, description = "The answer.", body = pages::Deliveries)),
+    security(("token" = ["read"]))
+)]
 async fn deliveries(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let mut asked = Asked::of_list(query, &DELIVERIES);
@@ -94,6 +120,13 @@ async fn deliveries(State(app): State<Arc<App>>, Query(query): Query<Pairs>, hea
     Ok(page("deliveries", found, slice.most))
 }
 
+/// How the calls of a span of time ended: at most 31 days; a day when one end is said; today (UTC) when none is.
+#[utoipa::path(
+    get, path = "/api/settlement", tag = "conversations", operation_id = "readSettlement",
+    params(Span),
+    responses((status = 200, description = "The answer.", body = Settlement)),
+    security(("token" = ["read"]))
+)]
 async fn settlement(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let (from, to) = span(query, (app.now)())?;

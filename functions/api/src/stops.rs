@@ -4,19 +4,27 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::routing::{delete, get, post};
 use elevenwire::auth::Scope as May;
-use elevenwire::http::{Reply, json_object};
+use elevenwire::http::Reply;
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::queue::CallCommand;
 use elevenwire::store::intents::new_id;
+use elevenwire::store::reading::shapes::Call;
 use elevenwire::store::stops::{Reached, Scope, Stop};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Answered, App, authorize, unavailable, wrong};
+use crate::openapi::pages;
+use crate::query::{Asked, Paging, Pairs, listed};
+use crate::{Answered, App, authorize, json_of, unavailable, wrong};
+
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(stop, list, lift, cancel_call, hang_up_call))]
+pub(crate) struct Doc;
 
 /// The routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -40,10 +48,17 @@ pub(crate) async fn command(app: &App, reached: &Reached) {
     }
 }
 
+/// Stops calls: from now on none is placed that the stop covers.
+#[utoipa::path(
+    post, path = "/api/stop", tag = "stops", operation_id = "stop",
+    request_body(content = StopWish),
+    responses((status = 201, description = "It holds.", body = pages::Stopped, headers(("Location" = String, description = "Its address.")))),
+    security(("token" = ["call"]))
+)]
 async fn stop(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
     let caller = authorize(&app, &headers, May::Call)?;
     let now = (app.now)();
-    let (scope, reason, hang_up) = parse(&json_object(&body).map_err(wrong)?).map_err(wrong)?;
+    let (scope, reason, hang_up) = parse(&json_of(&headers, &body)?).map_err(wrong)?;
     let id = new_id(now, (app.draw)());
     let stop = Stop { id, scope, reason, hang_up, by: caller.name, at: now, lifted_at: None, lifted_by: None };
     app.store.stop(&stop).await.map_err(|error| unavailable(&error))?;
@@ -57,6 +72,42 @@ async fn stop(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> A
     Ok(Reply::json(201, &view).with("Location", format!("/api/stops/{id}")).into())
 }
 
+/// What may be sent.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `parse` reads")]
+struct StopWish {
+    /// What it covers.
+    scope: StopWord,
+    /// The campaign's id, the agent's name or the caller id.
+    #[schema(max_length = 64)]
+    value: Option<String>,
+    /// The same as `value`, for `campaign`.
+    #[schema(max_length = 64)]
+    campaign: Option<String>,
+    /// The same as `value`, for `agent`.
+    #[schema(max_length = 64)]
+    agent: Option<String>,
+    /// The same as `value`, for `from`.
+    #[schema(max_length = 64)]
+    from: Option<String>,
+    /// Ends live calls as well.
+    hang_up: Option<bool>,
+    /// Why.
+    #[schema(min_length = 1, max_length = 500, pattern = "^[!-~]", example = "wrong list")]
+    reason: String,
+}
+
+/// What a stop covers.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum StopWord {
+    All,
+    Campaign,
+    Agent,
+    From,
+}
+
 /// Reads `{"scope": "all" | "campaign" | "agent" | "from", "value"?, "hang_up"?, "reason"}`.
 fn parse(body: &Value) -> Result<(Scope, String, bool), Problem> {
     let mut errors = Vec::new();
@@ -65,6 +116,11 @@ fn parse(body: &Value) -> Result<(Scope, String, bool), Problem> {
     for key in body.as_object().into_iter().flat_map(|body| body.keys()).filter(|key| !known.contains(&key.as_str())) {
         let shown: String = key.chars().take(64).collect();
         wrong(&shown, "is not a field of a stop", "Use `scope`, `value`, `hang_up`, `reason`.");
+    }
+    for field in ["value", "campaign", "agent", "from"] {
+        if body.get(field).is_some_and(|value| !value.is_null() && !value.is_string()) {
+            wrong(field, "is not a text", "Send it as a JSON string.");
+        }
     }
     let word = body.get("scope").and_then(Value::as_str).unwrap_or_default();
     let value = body.get("value").or_else(|| body.get(word)).and_then(Value::as_str).unwrap_or_default();
@@ -103,12 +159,36 @@ fn parse(body: &Value) -> Result<(Scope, String, bool), Problem> {
     }
 }
 
-async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Answered {
+/// Stops: those that hold, then those that were lifted.
+#[utoipa::path(
+    get, path = "/api/stops", tag = "stops", operation_id = "listStops",
+    params(Paging),
+    responses((status = 200, description = "The answer.", body = pages::Stops)),
+    security(("token" = ["read"]))
+)]
+async fn list(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, May::Read)?;
-    let stops = app.store.stops().await.map_err(|error| unavailable(&error))?;
-    Ok(Reply::json(200, &json!({ "stops": stops })).into())
+    let mut asked = Asked::of(query, &["cursor", "limit"]);
+    let slice = asked.slice(|place| {
+        let (word, id) = place.split_once('.')?;
+        let lifted = ["holds", "lifted"].iter().position(|known| *known == word)? == 1;
+        Some((lifted, Uuid::parse_str(id).ok()?))
+    });
+    let slice = asked.done(slice)?;
+    let stops = app.store.stops(&slice).await.map_err(|error| unavailable(&error))?;
+    Ok(listed("stops", stops, slice.most, |last| {
+        let word = if last.lifted_at.is_some() { "lifted" } else { "holds" };
+        format!("{}_{word}.{}", last.at, last.id)
+    }))
 }
 
+/// Lifts a stop.
+#[utoipa::path(
+    delete, path = "/api/stops/{id}", tag = "stops", operation_id = "liftStop",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "The answer.", body = Stop)),
+    security(("token" = ["call"]))
+)]
 async fn lift(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     let caller = authorize(&app, &headers, May::Call)?;
     let missing = || wrong(Problem::not_found("There is no stop with this id. GET /api/stops lists them."));
@@ -119,10 +199,28 @@ async fn lift(State(app): State<Arc<App>>, Path(id): Path<String>, headers: Head
     Ok(Reply::json(200, &stop).into())
 }
 
+/// Takes a call back that nobody has answered.
+#[utoipa::path(
+    post, path = "/api/calls/{id}/cancel", tag = "calls", operation_id = "cancelCall",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "It is taken back.", body = Call),
+            (status = 202, description = "Whoever dials is told.", body = Call),
+            (status = 409, description = "It is over, or cannot be ended so.")),
+    security(("token" = ["call"]))
+)]
 async fn cancel_call(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     end_call(&app, &id, &headers, false).await
 }
 
+/// Ends a call, also while somebody is on the line.
+#[utoipa::path(
+    post, path = "/api/calls/{id}/hangup", tag = "calls", operation_id = "hangupCall",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "It is taken back.", body = Call),
+            (status = 202, description = "Whoever dials is told.", body = Call),
+            (status = 409, description = "It is over, or cannot be ended so.")),
+    security(("token" = ["call"]))
+)]
 async fn hang_up_call(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     end_call(&app, &id, &headers, true).await
 }
@@ -155,6 +253,8 @@ async fn end_call(app: &App, id: &str, headers: &HeaderMap, hang_up: bool) -> An
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn fields(body: &Value) -> Vec<String> {

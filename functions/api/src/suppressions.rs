@@ -9,27 +9,30 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::{delete, get, post};
-use elevenwire::auth::{Caller, Scope};
-use elevenwire::http::{Reply, json_object};
+use elevenwire::auth::Scope;
+use elevenwire::http::Reply;
 use elevenwire::phone::PhoneNumber;
 use elevenwire::problem::{FieldError, Problem};
-use elevenwire::store::suppressions::{After, Decision, Resolved, Source};
-use jiff::Timestamp;
-use serde::Deserialize;
+use elevenwire::store::reading::Slice;
+use elevenwire::store::suppressions::{Decision, Resolved, Source, Suppressed};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Answer, Answered, App, unavailable, wrong};
+use crate::openapi::pages;
+use crate::query::{Asked, Cursor, Paging, Pairs, listed, number_in_cursor};
+use crate::{Answer, Answered, App, authorize, json_of, only, unavailable, wrong};
 
 /// A list that is sent at once.
 const LARGEST_LIST: usize = 1024 * 1024;
-/// Entries of a page.
-const PAGE: i64 = 100;
-const LONGEST_PAGE: i64 = 1000;
 /// Characters of a reason.
 const LONGEST_REASON: usize = 200;
+
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(list, add, remove, take_list, give_list, reviews, decide))]
+pub(crate) struct Doc;
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -42,47 +45,49 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/opt-out-reviews/{call_id}", post(decide))
 }
 
-fn caller(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Caller, Answer> {
-    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    app.tokens.authorize(header, scope).map_err(wrong)
+/// A wish to suppress a number.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+struct NumberWish {
+    /// With its country code.
+    #[schema(max_length = 32, example = "+14155550123")]
+    number: String,
+    /// Why: it is kept.
+    #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]", example = "asked by mail")]
+    reason: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Asked {
-    number: Option<String>,
-    cursor: Option<String>,
-    limit: Option<String>,
-    /// Of reviews: `open` (default) or `all`.
-    state: Option<String>,
+/// Why a number may be called again.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+struct Reason {
+    /// Why: it is kept.
+    #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]", example = "asked to be called")]
+    reason: String,
 }
 
-impl Asked {
-    fn limit(&self) -> Result<i64, Answer> {
-        let Some(limit) = &self.limit else { return Ok(PAGE) };
-        let mend = format!("Send a whole number from 1 to {LONGEST_PAGE}.");
-        let limit = limit.parse().ok().filter(|limit| (1..=LONGEST_PAGE).contains(limit));
-        limit.ok_or_else(|| field("limit", "is out of bounds", &mend))
-    }
-
-    /// Where the page begins, and whatever the entry there is called.
-    fn cursor(&self) -> Result<Option<(Timestamp, String)>, Answer> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
-        let read = || {
-            let text = String::from_utf8(hex::decode(cursor).ok()?).ok()?;
-            let (at, name) = text.split_once('/')?;
-            Some((Timestamp::from_microsecond(at.parse().ok()?).ok()?, name.to_owned()))
-        };
-        let mend = "Send `next` of the page before, as it is, or none for the first page.";
-        read().map(Some).ok_or_else(|| field("cursor", "is none of ours", mend))
-    }
-
-    fn after(&self) -> Result<Option<After>, Answer> {
-        Ok(self.cursor()?.map(|(at, number)| After { at, number }))
-    }
+/// What somebody decides about a doubtful opt-out.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+struct Judgement {
+    /// `keep` it suppressed, or `remove` the suppression.
+    #[schema(pattern = "^(keep|remove)$")]
+    decision: String,
+    /// Why: it is kept.
+    #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]", example = "it was a joke")]
+    reason: String,
 }
 
-fn cursor(at: Timestamp, name: &str) -> String {
-    hex::encode(format!("{}/{name}", at.as_microsecond()))
+fn slice_of(asked: &mut Asked) -> Slice<String> {
+    asked.slice(number_in_cursor)
+}
+
+/// Where the page behind an entry begins.
+fn cursor(last: &Suppressed) -> String {
+    format!("{}_{}", last.suppressed_at, last.number)
 }
 
 fn field(name: &str, problem: &str, mend: &str) -> Answer {
@@ -104,25 +109,38 @@ fn reason_of(body: &Value) -> Result<String, FieldError> {
     Ok(reason.to_owned())
 }
 
-async fn list(State(app): State<Arc<App>>, headers: HeaderMap, Query(asked): Query<Asked>) -> Answered {
-    caller(&app, &headers, Scope::Read)?;
-    if let Some(number) = &asked.number {
-        // In a query a plus is a space.
-        let number = number_of(&number.replace(' ', "+")).map_err(|error| wrong(Problem::fields(vec![error])))?;
-        let known = app.store.suppression(number.as_str()).await.map_err(|error| unavailable(&error))?;
+/// Numbers that are not called, the newest first; with `number` that one and its history.
+#[utoipa::path(
+    get, path = "/api/suppressions", tag = "suppressions", operation_id = "listSuppressions",
+    params(("number" = Option<String>, Query, description = "One number.", max_length = 100, example = "+14155550123"), Paging),
+    responses((status = 200, description = "The answer.", body = pages::Suppressions)),
+    security(("token" = ["read"]))
+)]
+async fn list(State(app): State<Arc<App>>, headers: HeaderMap, Query(query): Query<Pairs>) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let mut asked = Asked::of(query, &["number", "cursor", "limit"]);
+    let (number, slice) = (asked.number("number"), slice_of(&mut asked));
+    let (number, slice) = asked.done((number, slice))?;
+    if let Some(number) = number {
+        let known = app.store.suppression(&number).await.map_err(|error| unavailable(&error))?;
         let body = json!({ "suppressions": Vec::from_iter(known.0), "history": known.1, "next": null });
         return Ok(Reply::json(200, &body).into());
     }
-    let (after, limit) = (asked.after()?, asked.limit()?);
-    let page = app.store.suppressions(after.as_ref(), limit).await.map_err(|error| unavailable(&error))?;
-    let full = i64::try_from(page.len()) == Ok(limit);
-    let next = page.last().filter(|_| full).map(|last| cursor(last.suppressed_at, &last.number));
-    Ok(Reply::json(200, &json!({ "suppressions": page, "next": next })).into())
+    let page = app.store.suppressions(&slice).await.map_err(|error| unavailable(&error))?;
+    Ok(listed("suppressions", page, slice.most, cursor))
 }
 
+/// Suppresses a number.
+#[utoipa::path(
+    post, path = "/api/suppressions", tag = "suppressions", operation_id = "suppress",
+    request_body(content = NumberWish),
+    responses((status = 201, description = "It is suppressed.", body = Suppressed), (status = 200, description = "It was before.", body = Suppressed)),
+    security(("token" = ["call"]))
+)]
 async fn add(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
-    let caller = caller(&app, &headers, Scope::Call)?;
-    let body = json_object(&body).map_err(wrong)?;
+    let caller = authorize(&app, &headers, Scope::Call)?;
+    let body = json_of(&headers, &body)?;
+    only(&body, &["number", "reason"])?;
     let (number, reason) = match (number_of(body["number"].as_str().unwrap_or_default()), reason_of(&body)) {
         (Ok(number), Ok(reason)) => (number, reason),
         (number, reason) => {
@@ -136,10 +154,19 @@ async fn add(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> An
     Ok(Reply::json(status, &known.0).into())
 }
 
+/// Lets a number be called again.
+#[utoipa::path(
+    delete, path = "/api/suppressions/{number}", tag = "suppressions", operation_id = "unsuppress",
+    params(("number" = String, Path, description = "With its country code.", max_length = 32, example = "+14155550123")),
+    request_body(content = Reason),
+    responses((status = 204, description = "It may be called.")),
+    security(("token" = ["admin"]))
+)]
 async fn remove(State(app): State<Arc<App>>, Path(number): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
-    let caller = caller(&app, &headers, Scope::Admin)?;
+    let caller = authorize(&app, &headers, Scope::Admin)?;
     // A body may be missing altogether: then what it lacks is its reason.
-    let body = if body.is_empty() { json!({}) } else { json_object(&body).map_err(wrong)? };
+    let body = if body.is_empty() { json!({}) } else { json_of(&headers, &body)? };
+    only(&body, &["reason"])?;
     let number = number_of(&number).map_err(|error| wrong(Problem::fields(vec![error])))?;
     let reason = reason_of(&body).map_err(|error| wrong(Problem::fields(vec![error])))?;
     let removed = app.store.unsuppress(number.as_str(), &reason, &caller.name, (app.now)()).await;
@@ -150,9 +177,22 @@ async fn remove(State(app): State<Arc<App>>, Path(number): Path<String>, headers
     Ok(Reply::empty(204).into())
 }
 
+/// Suppresses a list of numbers: CSV with or without a header, or JSON. Good rows are taken, bad ones are told.
+#[utoipa::path(
+    post, path = "/api/suppressions/import", tag = "suppressions", operation_id = "importSuppressions",
+    request_body(content((Vec<pages::ListEntry> = "application/json"), (String = "text/csv"))),
+    responses((status = 200, description = "The answer.", body = pages::ListReport)),
+    security(("token" = ["call"]))
+)]
 async fn take_list(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
-    let caller = caller(&app, &headers, Scope::Call)?;
+    let caller = authorize(&app, &headers, Scope::Call)?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if !["", "application/json", "text/csv", "text/plain", "application/x-www-form-urlencoded"].contains(&kind.as_str())
+    {
+        let detail = "Send the list as `text/csv` or `application/json`.";
+        return Err(wrong(Problem::new(415, "Unsupported Media Type", detail)));
+    }
     let list = import::read(content_type, &body).map_err(wrong)?;
     let added = app.store.suppress_all(&list.wanted, Source::Import, &caller.name, (app.now)()).await;
     let added = added.map_err(|error| unavailable(&error))?;
@@ -160,31 +200,51 @@ async fn take_list(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes)
     Ok(Reply::json(200, &list.report(added)).into())
 }
 
-async fn give_list(State(app): State<Arc<App>>, headers: HeaderMap, Query(asked): Query<Asked>) -> Answered {
-    caller(&app, &headers, Scope::Read)?;
-    let after = asked.after()?;
-    let page = app.store.suppressions(after.as_ref(), export::MOST_ROWS).await.map_err(|error| unavailable(&error))?;
+/// All numbers that are not called, as CSV; a `Link` header names the next page.
+#[utoipa::path(
+    get, path = "/api/suppressions/export", tag = "suppressions", operation_id = "exportSuppressions",
+    params(Cursor),
+    responses((status = 200, description = "A page.", content_type = "text/csv", body = String, headers(("Link" = Option<String>, description = "The next page.")))),
+    security(("token" = ["read"]))
+)]
+async fn give_list(State(app): State<Arc<App>>, headers: HeaderMap, Query(query): Query<Pairs>) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let mut asked = Asked::of(query, &["cursor"]);
+    let slice = slice_of(&mut asked);
+    let slice = Slice { most: export::MOST_ROWS, ..asked.done(slice)? };
+    let page = app.store.suppressions(&slice).await.map_err(|error| unavailable(&error))?;
     Ok(export::csv(&page).into())
 }
 
-async fn reviews(State(app): State<Arc<App>>, headers: HeaderMap, Query(asked): Query<Asked>) -> Answered {
-    caller(&app, &headers, Scope::Read)?;
-    let open_only = match asked.state.as_deref() {
-        None | Some("open") => true,
-        Some("all") => false,
-        Some(_) => return Err(field("state", "is not one of the known words", "Use `open` or `all`.")),
-    };
-    let limit = asked.limit()?;
-    let after = asked.cursor()?.and_then(|(at, id)| Some((at, Uuid::parse_str(&id).ok()?)));
-    let page = app.store.opt_out_reviews(open_only, after, limit).await.map_err(|error| unavailable(&error))?;
-    let full = i64::try_from(page.len()) == Ok(limit);
-    let next = page.last().filter(|_| full).map(|last| cursor(last.created_at, &last.call_id.to_string()));
-    Ok(Reply::json(200, &json!({ "reviews": page, "next": next })).into())
+/// Doubtful opt-outs, the oldest first.
+#[utoipa::path(
+    get, path = "/api/opt-out-reviews", tag = "suppressions", operation_id = "listReviews",
+    params(("state" = Option<pages::ReviewState>, Query, description = "Which; `open` when it is not said."), Paging),
+    responses((status = 200, description = "The answer.", body = pages::Reviews)),
+    security(("token" = ["read"]))
+)]
+async fn reviews(State(app): State<Arc<App>>, headers: HeaderMap, Query(query): Query<Pairs>) -> Answered {
+    authorize(&app, &headers, Scope::Read)?;
+    let mut asked = Asked::of(query, &["state", "cursor", "limit"]);
+    let open_only = asked.word("state", &["open", "all"]).is_none_or(|state| state == "open");
+    let slice = asked.slice(|id| Uuid::parse_str(id).ok());
+    let slice = asked.done(slice)?;
+    let page = app.store.opt_out_reviews(open_only, &slice).await.map_err(|error| unavailable(&error))?;
+    Ok(listed("reviews", page, slice.most, |last| format!("{}_{}", last.created_at, last.call_id)))
 }
 
+/// Decides about a doubtful opt-out. To let the number be called needs the scope `admin`.
+#[utoipa::path(
+    post, path = "/api/opt-out-reviews/{call_id}", tag = "suppressions", operation_id = "decideReview",
+    params(("call_id" = Uuid, Path, description = "The call in which it was heard.")),
+    request_body(content = Judgement),
+    responses((status = 200, description = "The answer.", body = pages::Decided), (status = 409, description = "Somebody decided otherwise before.")),
+    security(("token" = ["call"]))
+)]
 async fn decide(State(app): State<Arc<App>>, Path(call_id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
-    let caller = caller(&app, &headers, Scope::Call)?;
-    let body = json_object(&body).map_err(wrong)?;
+    let caller = authorize(&app, &headers, Scope::Call)?;
+    let body = json_of(&headers, &body)?;
+    only(&body, &["decision", "reason"])?;
     let decision = match body["decision"].as_str() {
         Some("keep") => Decision::Keep,
         Some("remove") => Decision::Remove,
@@ -192,7 +252,7 @@ async fn decide(State(app): State<Arc<App>>, Path(call_id): Path<String>, header
     };
     if decision == Decision::Remove {
         // To let somebody be called again needs the same scope wherever it is done.
-        self::caller(&app, &headers, Scope::Admin)?;
+        authorize(&app, &headers, Scope::Admin)?;
     }
     let reason = reason_of(&body).map_err(|error| wrong(Problem::fields(vec![error])))?;
     let missing = || wrong(Problem::not_found("There is no review of this call. GET /api/opt-out-reviews lists them."));

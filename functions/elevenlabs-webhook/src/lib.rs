@@ -101,7 +101,18 @@ impl NotTaken {
     }
 }
 
-/// Handles a delivery. 200 only after the body lies in S3 and its pointer in a queue.
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(receive))]
+pub struct Doc;
+
+/// What the agents' vendor sends after a call. 200 only after the body lies in S3 and its pointer in a queue.
+#[utoipa::path(
+    post, path = "/api/webhooks/elevenlabs", tag = "vendors", operation_id = "receiveConversation",
+    request_body(content = Object, description = "The vendor's event, with its signature."),
+    responses((status = 200, description = "It is kept.", body = Object), (status = 400, description = "The body cannot be read."), (status = 401, description = "The secret is missing or wrong."), (status = 403, description = "The signature is missing or wrong."), (status = 413, description = "The body is too large."), (status = 503, description = "It could not be kept; send it again.")),
+    security(("elevenlabs" = []))
+)]
 pub async fn receive(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     match take(app, request, now).await {
         Ok(()) => Reply::json(200, &serde_json::json!({ "received": true })),

@@ -24,7 +24,7 @@ const LATEST: &str = "health/latest.json";
 const STALE_AFTER: Duration = Duration::from_mins(15);
 
 /// What a deep check found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Report {
     /// `ok` when every dependency answered.
     pub status: Status,
@@ -39,7 +39,7 @@ pub struct Report {
 }
 
 /// Whether all is well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Every dependency answered.
@@ -49,7 +49,7 @@ pub enum Status {
 }
 
 /// One dependency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Check {
     /// Its name.
     pub name: String,
@@ -141,7 +141,25 @@ pub async fn check(app: &App, now: Timestamp) -> Result<Report, BlobError> {
     Ok(report)
 }
 
-/// Answers `GET /api/health`.
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(answer))]
+pub struct Doc;
+
+/// How the system is.
+///
+/// The last result of the schedule's check; `deep=1` checks now, and needs a token with the scope `read`.
+#[utoipa::path(
+    get, path = "/api/health", tag = "about", operation_id = "readHealth",
+    params(("deep" = Option<String>, Query, description = "`1` checks now; `0`, `false` or nothing answers the last result.", example = "1")),
+    responses(
+        (status = 200, description = "Every dependency answered.", body = Report),
+        (status = 401, description = "A deep check needs a token.", body = elevenwire::problem::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Some did not answer, or nothing is known of now.", content(
+            (Report = "application/json"), (elevenwire::problem::Problem = "application/problem+json")))
+    ),
+    security((), ("token" = ["read"]))
+)]
 pub async fn answer(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     if request.query("deep").is_none_or(|deep| deep == "0" || deep == "false") {
         return cached(&app.blobs, now).await;

@@ -7,7 +7,7 @@ use elevenwire::call::Connect;
 use elevenwire::config::{Env, Misconfigured};
 use elevenwire::dialling::Dialling;
 use elevenwire::guard::Decision;
-use elevenwire::http::{Inbound, Reply, json_object};
+use elevenwire::http::{Inbound, Reply, json_body};
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::queue::{CallCommand, Queue};
 use elevenwire::store::Store;
@@ -89,7 +89,28 @@ impl Config {
     }
 }
 
-/// Handles a request. `draw` are the random bits of the new call's id.
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(initiate))]
+pub struct Doc;
+
+/// Asks for a call.
+///
+/// It is written down once per `Idempotency-Key`, and placed as soon as the law and the carrier allow. `draw` are the random bits of the new call's id.
+#[utoipa::path(
+    post, path = "/api/calls", tag = "calls", operation_id = "placeCall",
+    params(("Idempotency-Key" = String, Header, description = "New for each call: sent twice, a request makes one call.",
+        min_length = 1, max_length = 255, pattern = "^[!#-~]+$", example = "0b6f7c1e-2f7f-4f0e-9f2e-0e7d3a2b1c4d")),
+    request_body(content = request::CallWish),
+    responses(
+        (status = 202, description = "It is written down.", body = Accepted, headers(
+            ("Location" = String, description = "Its address."),
+            ("Idempotency-Replayed" = Option<String>, description = "`true`: it was asked for before."))),
+        (status = 409, description = "The number is busy with another call, or may not be called before `until`."),
+        (status = 429, description = "The token has used up its calls or its money of the day.")
+    ),
+    security(("token" = ["call"]))
+)]
 pub async fn initiate(app: &App, request: &Inbound, now: Timestamp, draw: [u8; 10]) -> Reply {
     match record(app, request, now, draw).await {
         Ok(reply) => reply,
@@ -103,7 +124,7 @@ async fn record(app: &App, request: &Inbound, now: Timestamp, draw: [u8; 10]) ->
         return Err(Problem::new(413, "Content Too Large", "The body may have 256 kB."));
     }
     let key = idempotency_key(request, &caller)?;
-    let wish = CallRequest::parse(&json_object(&request.body)?)?;
+    let wish = CallRequest::parse(&json_body(request.header("content-type"), &request.body)?)?;
     let agent = agent(app, &wish).await?;
     let from = caller_id(&wish, &agent)?;
     let mut call = intent(app, &wish, &agent, from, &caller, new_id(now, draw), now);
@@ -242,6 +263,29 @@ async fn ask_guard(
             }
         }
     }
+}
+
+/// What is answered; [`response`] writes it.
+#[derive(Debug, utoipa::ToSchema)]
+pub struct Accepted {
+    /// The call's id.
+    pub id: Uuid,
+    /// Who is called.
+    pub to: String,
+    /// From which number.
+    pub from: String,
+    /// Our name of the agent.
+    pub agent: String,
+    /// The label.
+    pub campaign: Option<String>,
+    /// `intent`: written down.
+    pub state: String,
+    /// When it was written down.
+    pub created_at: Timestamp,
+    /// When it is placed, at the earliest.
+    pub due_at: Timestamp,
+    /// When it is not worth placing any more.
+    pub expires_at: Timestamp,
 }
 
 fn response(call: &NewCall, now: Timestamp) -> Value {

@@ -35,6 +35,68 @@ const DURATION_SECS: std::ops::RangeInclusive<u64> = 10..=7200;
 /// Largest object, bytes.
 const LARGEST_OBJECT: usize = 64 * 1024;
 
+/// When a call may be placed.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// Now, or it is refused.
+    Now,
+    /// As soon as it is lawful.
+    NextWindow,
+}
+
+/// What may be sent, for the description of the API; [`CallRequest::parse`] reads it by hand, so that everything that is
+/// wrong is named at once.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what is read by hand")]
+pub struct CallWish {
+    /// Who is called, with country code.
+    #[schema(max_length = 32, example = "+14155550110")]
+    pub to: String,
+    /// Name of a registered agent.
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "demo")]
+    pub agent: String,
+    /// One of the agent's caller ids; the first when it is not said.
+    #[schema(max_length = 32, example = "+14155550100")]
+    pub from: Option<String>,
+    /// A label to find it by.
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "autumn")]
+    pub campaign: Option<String>,
+    /// What the agent is told: at most 100 plain values.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, variables::Plain>>, example = json!({"first_name": "Maria"}))]
+    pub variables: Option<Value>,
+    /// Notes that come back with the call; at most 64 kB.
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Value>,
+    /// Seconds to let it ring.
+    #[schema(minimum = 5, maximum = 600)]
+    pub timeout_secs: Option<u32>,
+    /// Seconds after which it is ended.
+    #[schema(minimum = 10, maximum = 7200)]
+    pub max_duration_secs: Option<u32>,
+    /// Whether it may wait for a lawful hour; `now` when it is not said.
+    pub when: Option<When>,
+    /// Why somebody is called.
+    pub purpose: Option<elevenwire::guard::Purpose>,
+    /// IANA zone of the callee.
+    #[schema(example = "America/Chicago")]
+    pub timezone: Option<String>,
+    /// State of the callee, two letters.
+    #[schema(example = "TX")]
+    pub state: Option<String>,
+    /// ZIP code of the callee.
+    #[schema(example = "78701")]
+    pub postal_code: Option<String>,
+    /// What the callee agreed to.
+    pub consent_type: Option<elevenwire::guard::ConsentKind>,
+    /// When.
+    pub consent_at: Option<jiff::Timestamp>,
+    /// Where it is recorded.
+    #[schema(max_length = 500)]
+    pub consent_source: Option<String>,
+}
+
 /// A request whose every field is in bounds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallRequest {

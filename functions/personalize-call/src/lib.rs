@@ -65,7 +65,18 @@ pub async fn answer(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     if request.path == OPT_OUT_PATH { opt_out(app, request, now).await } else { personalize(app, request, now).await }
 }
 
-/// Handles a question.
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(personalize, opt_out::opt_out))]
+pub struct Doc;
+
+/// Answers the agent's "who is this?" while a call comes in.
+#[utoipa::path(
+    post, path = "/api/webhooks/elevenlabs/initiation", tag = "vendors", operation_id = "initiateConversation",
+    request_body(content = Object, description = "The vendor's question."),
+    responses((status = 200, description = "The call's variables.", body = Object), (status = 400, description = "The body cannot be read."), (status = 401, description = "The secret is missing or wrong."), (status = 413, description = "The body is too large.")),
+    security(("agent" = []))
+)]
 pub async fn personalize(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     if !is_one_of(&app.secrets, request.header(SECRET_HEADER).unwrap_or_default()) {
         tracing::warn!(webhook = "initiation", request.id = request.request_id, "refused");

@@ -12,10 +12,26 @@ use crate::{App, LARGEST_BODY, PATIENCE, SECRET_HEADER};
 const NAMES: [&str; 6] =
     ["conversation_id", "system__conversation_id", "call_id", "system__call_id", "call_sid", "system__call_sid"];
 
+/// What is answered.
+#[derive(Debug, utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes what is answered")]
+pub struct OptOut {
+    /// It is written down.
+    pub noted: bool,
+    /// What the agent says.
+    pub message: String,
+}
+
 const NOTED: &str = "It is noted. This number will not be called again.";
 const NOT_NOTED: &str = "It could not be noted just now. The wish was passed on to a person, who will see to it.";
 
-/// Handles a use of the tool.
+/// Somebody on the line wants no more calls: the agent's tool.
+#[utoipa::path(
+    post, path = "/api/tools/opt-out", tag = "vendors", operation_id = "optOut",
+    request_body(content = Object, description = "Names the call: `conversation_id`, `call_id` or `call_sid`. Also a body that cannot be read is answered."),
+    responses((status = 200, description = "Whether it is noted, and what to say.", body = OptOut), (status = 401, description = "The secret is missing or wrong."), (status = 413, description = "The body is too large.")),
+    security(("agent" = []))
+)]
 pub async fn opt_out(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     if !is_one_of(&app.secrets, request.header(SECRET_HEADER).unwrap_or_default()) {
         tracing::warn!(webhook = "opt-out", request.id = request.request_id, "refused");

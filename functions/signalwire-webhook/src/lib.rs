@@ -71,6 +71,58 @@ impl Config {
     }
 }
 
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(described::voice, described::fallback, described::action, described::status))]
+pub struct Doc;
+
+/// The four addresses of [`receive`].
+mod described {
+    /// Somebody answered: the document that brings the agent in.
+    #[utoipa::path(
+        post, path = "/api/webhooks/signalwire/voice/{call_id}", tag = "vendors", operation_id = "signalwire_voice",
+        params(("call_id" = uuid::Uuid, Path, description = "The call.")),
+        request_body(content = Object, content_type = "application/x-www-form-urlencoded", description = "The carrier's form."),
+        responses((status = 200, description = "What the carrier does next.", content_type = "application/xml", body = String), (status = 400, description = "The body cannot be read."), (status = 403, description = "The signature is missing or wrong."), (status = 404, description = "There is no such address."), (status = 413, description = "The body is too large.")),
+        security(("signalwire" = []))
+    )]
+    #[expect(dead_code, reason = "one handler answers all four")]
+    pub(super) fn voice() {}
+
+    /// The same, when the voice address failed.
+    #[utoipa::path(
+        post, path = "/api/webhooks/signalwire/fallback/{call_id}", tag = "vendors", operation_id = "signalwire_fallback",
+        params(("call_id" = uuid::Uuid, Path, description = "The call.")),
+        request_body(content = Object, content_type = "application/x-www-form-urlencoded", description = "The carrier's form."),
+        responses((status = 200, description = "What the carrier does next.", content_type = "application/xml", body = String), (status = 400, description = "The body cannot be read."), (status = 403, description = "The signature is missing or wrong."), (status = 404, description = "There is no such address."), (status = 413, description = "The body is too large.")),
+        security(("signalwire" = []))
+    )]
+    #[expect(dead_code, reason = "one handler answers all four")]
+    pub(super) fn fallback() {}
+
+    /// The agent's leg ended.
+    #[utoipa::path(
+        post, path = "/api/webhooks/signalwire/action/{call_id}", tag = "vendors", operation_id = "signalwire_action",
+        params(("call_id" = uuid::Uuid, Path, description = "The call.")),
+        request_body(content = Object, content_type = "application/x-www-form-urlencoded", description = "The carrier's form."),
+        responses((status = 200, description = "What the carrier does next.", content_type = "application/xml", body = String), (status = 400, description = "The body cannot be read."), (status = 403, description = "The signature is missing or wrong."), (status = 404, description = "There is no such address."), (status = 413, description = "The body is too large.")),
+        security(("signalwire" = []))
+    )]
+    #[expect(dead_code, reason = "one handler answers all four")]
+    pub(super) fn action() {}
+
+    /// Progress of a call.
+    #[utoipa::path(
+        post, path = "/api/webhooks/signalwire/status/{call_id}", tag = "vendors", operation_id = "signalwire_status",
+        params(("call_id" = uuid::Uuid, Path, description = "The call.")),
+        request_body(content = Object, content_type = "application/x-www-form-urlencoded", description = "The carrier's form."),
+        responses((status = 204, description = "It is noted."), (status = 400, description = "The body cannot be read."), (status = 403, description = "The signature is missing or wrong."), (status = 404, description = "There is no such address."), (status = 413, description = "The body is too large."), (status = 503, description = "It could not be kept; send it again.")),
+        security(("signalwire" = []))
+    )]
+    #[expect(dead_code, reason = "one handler answers all four")]
+    pub(super) fn status() {}
+}
+
 /// Handles a request of the carrier's.
 pub async fn receive(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     if request.body.len() > LARGEST_BODY {

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// Where an attempt stands. The order is the rank: a state never moves down, but for `unknown`, which the carrier's
 /// evidence replaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CallState)]
 pub enum State {
     /// Written down; nobody was asked yet.
     Intent,
@@ -56,7 +57,7 @@ impl State {
 }
 
 /// What became of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// A person answered and the agent was on the line.
@@ -195,7 +196,7 @@ pub enum AnsweredBy {
 }
 
 /// Who dials, and so how the agent comes to the line.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Connect {
     /// SignalWire dials, and bridges to the agent's number over SIP.

@@ -13,7 +13,7 @@ use crate::guard::{self, Rules, TimeZoneName, Windows};
 pub const MARKETING_TEXTS: [&str; 4] = ["identity", "ai_disclosure", "recording", "opt_out"];
 
 /// Everything that a campaign is told.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Settings {
     /// When it runs.
@@ -24,26 +24,34 @@ pub struct Settings {
     /// No calls on these days, in the campaign's zone if it has one, else in the callee's.
     pub excluded_dates: Vec<Date>,
     /// Calls that it has on the line at once.
+    #[schema(minimum = 1, maximum = 10_000)]
     pub max_concurrent: u32,
     /// Calls a second, at most; the carrier's rate is shared by all campaigns.
+    #[schema(minimum = 0.001, maximum = 100)]
     pub rate: f64,
     /// Attempts that a contact is given, over all outcomes.
+    #[schema(minimum = 1, maximum = 20)]
     pub max_attempts: u32,
     /// Per outcome: after how long it is tried again, and how often. What is not listed follows the defaults.
+    #[schema(value_type = BTreeMap<String, RetryChoice>, example = json!({"busy": {"delay_secs": 900, "most": 2}, "no_answer": null}))]
     pub retries: BTreeMap<String, Option<RetryRule>>,
     /// Whether a voicemail is tried again or is the end.
     pub voicemail: Voicemail,
     /// Seconds after the start after which a contact is not worth calling any more.
+    #[schema(minimum = 60, maximum = 31_622_400)]
     pub expires_after_secs: Option<u64>,
     /// Attempts per number in rolling windows, over all campaigns; the law's own caps hold besides.
+    #[schema(max_items = 10)]
     pub caps: Vec<Cap>,
     /// Seconds to let it ring; the agent's when missing.
+    #[schema(minimum = 5, maximum = 600)]
     pub ring_timeout_secs: Option<u32>,
     /// Where it stops by itself.
     pub budget: Budget,
     /// What a marketing call must say; given to the agent as variables `text_*`.
     pub texts: Texts,
     /// Variables that every call has; a contact's own come first.
+    #[schema(value_type = Object, example = json!({"shop": "Corner"}))]
     pub variables: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -69,7 +77,7 @@ impl Default for Settings {
 }
 
 /// When a campaign runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// Not before; missing: as soon as it is started.
@@ -77,21 +85,28 @@ pub struct Schedule {
     /// Not after.
     pub end_at: Option<Timestamp>,
     /// IANA zone in which excluded dates are meant.
+    #[schema(example = "America/Chicago")]
     pub timezone: Option<String>,
 }
 
 /// After how long an outcome is tried again, and how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryRule {
     /// Seconds after the end of the attempt.
+    #[schema(minimum = 1, maximum = 2_592_000)]
     pub delay_secs: u64,
     /// How often this outcome is tried again.
+    #[schema(maximum = 20)]
     pub most: u32,
 }
 
+/// A rule for an outcome, or that it is not tried again. For the description of the API.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RetryChoice(pub Option<RetryRule>);
+
 /// What a voicemail means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Voicemail {
     /// The contact is done.
@@ -102,36 +117,44 @@ pub enum Voicemail {
 }
 
 /// A cap on attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cap {
     /// Most attempts …
+    #[schema(minimum = 1, maximum = 100)]
     pub attempts: u32,
     /// … within so many seconds.
+    #[schema(minimum = 60, maximum = 2_678_400)]
     pub within_secs: u64,
 }
 
 /// Where a campaign pauses by itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
     /// Attempts in all.
+    #[schema(minimum = 1)]
     pub max_calls: Option<u64>,
     /// Money, in the currency of the agents' vendor.
+    #[schema(exclusive_minimum = 0)]
     pub max_spend: Option<f64>,
 }
 
 /// What a marketing call must say.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Texts {
     /// Who calls: name and number of the business.
+    #[schema(max_length = 1000)]
     pub identity: Option<String>,
     /// That an artificial voice speaks.
+    #[schema(max_length = 1000)]
     pub ai_disclosure: Option<String>,
     /// That the call is recorded.
+    #[schema(max_length = 1000)]
     pub recording: Option<String>,
     /// How to say no to further calls.
+    #[schema(max_length = 1000)]
     pub opt_out: Option<String>,
 }
 

@@ -36,7 +36,7 @@ pub struct Consent {
 }
 
 /// Kinds of consent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentKind {
     /// Prior express written consent: signed, names the seller and the number, says that calls may be automated

@@ -135,13 +135,14 @@ pub(super) fn rules_for(states: &[StateCode], purpose: Option<Purpose>) -> impl 
 }
 
 /// A row that was read too long ago.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Stale {
     /// Two letters.
     pub state: &'static str,
     /// Where the rule stands.
     pub statute: &'static str,
     /// When it was read.
+    #[schema(value_type = String, format = Date)]
     pub read: Date,
     /// Days since.
     pub days: i32,

@@ -60,7 +60,7 @@ pub enum Decision {
 }
 
 /// A rule that stands in the way.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
 pub struct Reason {
     /// A stable word, such as `outside_hours`.
     pub rule: &'static str,

@@ -20,11 +20,12 @@ pub struct StateCode([u8; 2]);
 pub struct NotAState;
 
 /// Where a number may ring, as answers show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Place {
     /// Two letters; `None` if the number belongs to no country.
     pub country: Option<String>,
     /// States whose rules apply.
+    #[schema(value_type = Vec<String>)]
     pub states: Vec<StateCode>,
     /// Zones in all of which the call must be lawful.
     pub zones: Vec<String>,

@@ -10,7 +10,7 @@ use super::windows::Windows;
 use super::zone::TimeZoneName;
 
 /// Why somebody is called. There is no default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// Sells, advertises, or asks for money.

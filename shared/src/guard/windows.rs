@@ -24,10 +24,12 @@ pub enum NotAWindow {
 }
 
 /// From `from` until `to`; where `to` is earlier, until `to` of the next day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Ends", into = "Ends")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(try_from = "Ends", into = "Ends", deny_unknown_fields)]
 pub struct Window {
+    #[schema(value_type = String, pattern = "^(([01]?[0-9]|2[0-3]):[0-5]?[0-9]|24:0?0)$", example = "09:00")]
     from: Minute,
+    #[schema(value_type = String, pattern = "^(([01]?[0-9]|2[0-3]):[0-5]?[0-9]|24:0?0)$", example = "17:30")]
     to: Minute,
 }
 
@@ -39,7 +41,7 @@ struct Ends {
 }
 
 /// Windows of each weekday, in the callee's time. A weekday without any has none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Windows {
     /// Monday's.

@@ -9,7 +9,7 @@ use super::{Store, StoreError};
 use crate::call::Connect;
 
 /// What answering machine detection is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Amd {
     /// Nothing.
@@ -19,7 +19,7 @@ pub enum Amd {
 }
 
 /// A registered agent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Agent {
     /// Our name for it.
     pub name: String,
@@ -106,8 +106,17 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn agents(&self) -> Result<Vec<Agent>, StoreError> {
-        let sql = format!("select {COLUMNS} from agents order by name");
-        let rows = self.session().await?.client()?.query_typed(&sql, &[]).await?;
+        self.agents_after(None, i64::MAX).await
+    }
+
+    /// Agents by name, behind the name `after` if it is given.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn agents_after(&self, after: Option<&str>, most: i64) -> Result<Vec<Agent>, StoreError> {
+        let sql = format!("select {COLUMNS} from agents where $1::text is null or name > $1 order by name limit $2");
+        let typed = [(&after as _, Type::TEXT), (&most as _, Type::INT8)];
+        let rows = self.session().await?.client()?.query_typed(&sql, &typed).await?;
         Ok(rows.iter().map(agent).collect())
     }
 

@@ -8,13 +8,14 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
+use super::reading::Slice;
 use super::{Store, StoreError, commit, imports};
 use crate::campaign::breaker::{ALL_REST, Counts, LAST_ATTEMPTS, trips};
 use crate::campaign::{Budget, Settings, State};
 use crate::guard::Purpose;
 
 /// A campaign.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Campaign {
     /// Its id.
     pub id: Uuid,
@@ -97,7 +98,7 @@ pub enum Moved {
 }
 
 /// How many contacts are where, and how many calls were made.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Progress {
     /// Contacts in all.
     pub contacts: i64,
@@ -182,17 +183,17 @@ impl Store {
         Ok(row.as_ref().map(campaign))
     }
 
-    /// Campaigns, newest first, older than `before` (a time and an id) if it is given.
+    /// Campaigns, newest first.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn campaigns(&self, before: Option<(Timestamp, Uuid)>, most: i64) -> Result<Vec<Campaign>, StoreError> {
+    pub async fn campaigns(&self, slice: &Slice<Uuid>) -> Result<Vec<Campaign>, StoreError> {
         let sql = format!(
             "select {COLUMNS} from campaigns where $1::timestamptz is null or (created_at, id) < ($1, $2)
              order by created_at desc, id desc limit $3"
         );
-        let (at, id) = before.unzip();
-        let typed = [(&at as _, Type::TIMESTAMPTZ), (&id as _, Type::UUID), (&most as _, Type::INT8)];
+        let (at, id) = slice.after.unzip();
+        let typed = [(&at as _, Type::TIMESTAMPTZ), (&id as _, Type::UUID), (&slice.most as _, Type::INT8)];
         let rows = self.session().await?.client()?.query_typed(&sql, &typed).await?;
         Ok(rows.iter().map(campaign).collect())
     }

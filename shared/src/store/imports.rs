@@ -15,10 +15,11 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
+use super::reading::Slice;
 use super::{Store, StoreError};
 
 /// An import as its owner sees it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Import {
     /// Its id.
     pub id: Uuid,
@@ -47,8 +48,10 @@ pub struct Import {
     /// Rows whose number the campaign has already.
     pub duplicates_in_campaign: i64,
     /// How the header was understood.
+    #[schema(value_type = Option<Object>)]
     pub columns: Option<Value>,
     /// What the guard would say, with a sentence.
+    #[schema(value_type = Option<Object>)]
     pub forecast: Option<Value>,
     /// Why it failed.
     pub error: Option<String>,
@@ -126,9 +129,6 @@ pub enum Created {
     Over(String),
 }
 
-/// Most imports that a list shows.
-const MOST_LISTED: i64 = 100;
-
 impl Store {
     /// Writes an import down, which then waits for its file.
     ///
@@ -194,15 +194,25 @@ impl Store {
         Ok(row.as_ref().map(import))
     }
 
-    /// The last imports of a campaign, newest first; `None` when there is no such campaign.
+    /// Imports of a campaign, newest first; `None` when there is no such campaign.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn imports(&self, campaign_id: Uuid) -> Result<Option<Vec<Import>>, StoreError> {
-        let sql = format!("select {COLUMNS} from imports where campaign_id = $1 order by created_at desc limit $2");
+    pub async fn imports(&self, campaign_id: Uuid, slice: &Slice<Uuid>) -> Result<Option<Vec<Import>>, StoreError> {
+        let sql = format!(
+            "select {COLUMNS} from imports
+             where campaign_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3))
+             order by created_at desc, id desc limit $4"
+        );
+        let (at, id) = slice.after.unzip();
         let mut session = self.session().await?;
         let client = session.client()?;
-        let values = [(&campaign_id as _, Type::UUID), (&MOST_LISTED as _, Type::INT8)];
+        let values = [
+            (&campaign_id as _, Type::UUID),
+            (&at as _, Type::TIMESTAMPTZ),
+            (&id as _, Type::UUID),
+            (&slice.most as _, Type::INT8),
+        ];
         let rows = client.query_typed(&sql, &values).await?;
         if rows.is_empty() {
             let known = "select from campaigns where id = $1";

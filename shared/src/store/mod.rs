@@ -6,7 +6,6 @@ pub mod calls;
 pub mod campaigns;
 pub mod claims;
 pub mod contacts;
-pub mod contacts_list;
 pub mod conversations;
 pub mod deliveries;
 pub mod endpoints;

@@ -7,6 +7,7 @@ mod conversations;
 mod deliveries;
 mod exported;
 mod number;
+pub mod shapes;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,12 +42,15 @@ pub struct Slice<I> {
 }
 
 /// Times from `from` on, before `to`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct Span {
-    /// The first moment.
+    /// The first moment, RFC 3339.
+    #[param(example = "2026-11-24T00:00:00Z")]
     pub from: Option<Timestamp>,
-    /// The first moment that is not in it.
+    /// The first moment that is left out; later than `from`.
+    #[param(example = "2026-11-25T00:00:00Z")]
     pub to: Option<Timestamp>,
 }
 

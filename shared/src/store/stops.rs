@@ -7,11 +7,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::reading::Slice;
 use super::{Store, StoreError, commit};
 use crate::call::Connect;
 
 /// What a stop covers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = StopScope)]
 #[serde(tag = "scope", content = "value", rename_all = "snake_case")]
 pub enum Scope {
     /// Everything.
@@ -47,7 +49,7 @@ impl Scope {
 }
 
 /// A stop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Stop {
     /// Its id.
     pub id: Uuid,
@@ -132,13 +134,29 @@ impl Store {
         Ok(row.as_ref().map(stop))
     }
 
-    /// The stops that hold, and the last hundred that were lifted; newest first.
+    /// Those that hold, then those that were lifted; each the newest first. The slice begins behind a stop by whether it was
+    /// lifted, its time and its id.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn stops(&self) -> Result<Vec<Stop>, StoreError> {
-        let sql = format!("select {COLUMNS} from stops order by lifted_at is not null, at desc limit 100");
-        let rows = self.session().await?.client()?.query_typed(&sql, &[]).await?;
+    pub async fn stops(&self, slice: &Slice<(bool, Uuid)>) -> Result<Vec<Stop>, StoreError> {
+        let sql = format!(
+            "select {COLUMNS} from stops
+             where $1::timestamptz is null or (lifted_at is not null and not $2)
+                 or ((lifted_at is not null) = $2 and (at, id) < ($1, $3))
+             order by lifted_at is not null, at desc, id desc limit $4"
+        );
+        let (at, (lifted, id)) = match slice.after {
+            Some((at, (lifted, id))) => (Some(at), (lifted, Some(id))),
+            None => (None, (false, None)),
+        };
+        let typed = [
+            (&at as _, Type::TIMESTAMPTZ),
+            (&lifted as _, Type::BOOL),
+            (&id as _, Type::UUID),
+            (&slice.most as _, Type::INT8),
+        ];
+        let rows = self.session().await?.client()?.query_typed(&sql, &typed).await?;
         Ok(rows.iter().map(stop).collect())
     }
 

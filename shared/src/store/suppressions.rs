@@ -13,6 +13,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
+use super::reading::Slice;
 use super::{Store, StoreError, commit};
 
 pub use bulk::Wanted;
@@ -47,13 +48,13 @@ impl Source {
 }
 
 /// A number that is not called.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Suppressed {
     /// In E.164 form.
     pub number: String,
     /// Since when.
     pub suppressed_at: Timestamp,
-    /// By what: a [`Source`].
+    /// By what: `owner`, `import`, `agent_tool` or `transcript`.
     pub source: Option<String>,
     /// Why.
     pub reason: Option<String>,
@@ -62,11 +63,12 @@ pub struct Suppressed {
 }
 
 /// One step in the history of a number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = SuppressionStep)]
 pub struct Step {
     /// `added` or `removed`.
     pub action: String,
-    /// A [`Source`], or `review`.
+    /// `owner`, `import`, `agent_tool`, `transcript` or `review`.
     pub source: String,
     /// Why.
     pub reason: String,
@@ -76,15 +78,6 @@ pub struct Step {
     pub call_id: Option<Uuid>,
     /// When.
     pub at: Timestamp,
-}
-
-/// Where a page begins: behind this entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct After {
-    /// When the last entry of the page before was suppressed.
-    pub at: Timestamp,
-    /// Its number.
-    pub number: String,
 }
 
 const COLUMNS: &str = "number, suppressed_at, suppressed_by, suppressed_because, suppressed_call";
@@ -158,15 +151,15 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn suppressions(&self, after: Option<&After>, most: i64) -> Result<Vec<Suppressed>, StoreError> {
+    pub async fn suppressions(&self, slice: &Slice<String>) -> Result<Vec<Suppressed>, StoreError> {
         let sql = format!(
             "select {COLUMNS} from numbers
              where suppressed_at is not null
                  and ($1::timestamptz is null or (suppressed_at <= $1 and (suppressed_at < $1 or number > $2)))
              order by suppressed_at desc, number limit $3"
         );
-        let (at, number) = (after.map(|after| after.at), after.map(|after| after.number.as_str()));
-        let typed = [(&at as _, Type::TIMESTAMPTZ), (&number as _, Type::TEXT), (&most as _, Type::INT8)];
+        let (at, number) = slice.after.as_ref().map(|(at, number)| (*at, number.as_str())).unzip();
+        let typed = [(&at as _, Type::TIMESTAMPTZ), (&number as _, Type::TEXT), (&slice.most as _, Type::INT8)];
         let mut session = self.session().await?;
         let rows = session.client()?.query_typed(&sql, &typed).await?;
         Ok(rows.iter().map(suppressed).collect())

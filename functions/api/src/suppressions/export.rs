@@ -29,7 +29,7 @@ pub(super) fn csv(rows: &[Suppressed]) -> Reply {
     reply = reply.with("Content-Disposition", "attachment; filename=\"suppressions.csv\"");
     let complete = last == rows.last() && i64::try_from(rows.len()).unwrap_or(0) < MOST_ROWS;
     if let Some(last) = last.filter(|_| !complete) {
-        let cursor = super::cursor(last.suppressed_at, &last.number);
+        let cursor = super::cursor(last).replace('+', "%2B");
         reply = reply.with("Link", format!("</api/suppressions/export?cursor={cursor}>; rel=\"next\""));
     }
     reply

@@ -11,27 +11,37 @@ use crate::explain::{self, CallFacts};
 use crate::store::{Store, StoreError};
 
 /// Which calls.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct CallFilter {
     /// Who was called, E.164.
+    #[param(max_length = 100, example = "+14155550123")]
     pub number: Option<String>,
     /// A carrier's id, also of a second dial that was found.
+    #[param(max_length = 500)]
     pub carrier_sid: Option<String>,
     /// The agent's conversation.
+    #[param(max_length = 500)]
     pub conversation_id: Option<String>,
-    /// Campaign.
+    /// The id of a campaign, or the label of a single call.
+    #[param(max_length = 500)]
     pub campaign: Option<String>,
     /// Our name of the agent.
+    #[param(max_length = 500)]
     pub agent: Option<String>,
     /// What became of it.
+    #[param(inline, value_type = Option<crate::call::Outcome>)]
     pub outcome: Option<String>,
     /// Where it stands.
+    #[param(inline, value_type = Option<crate::call::State>)]
     pub state: Option<String>,
     /// When it was written down.
     #[serde(flatten)]
+    #[param(ignore)]
     pub created: Span,
     /// Words that were said, as people write them into a search field: all of them, "a phrase", or, -not.
+    #[param(max_length = 500, example = "call tomorrow")]
     pub text: Option<String>,
 }
 

@@ -11,14 +11,18 @@ use crate::explain::{self, ContactFacts};
 use crate::store::{Store, StoreError};
 
 /// Which contacts of a campaign.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct ContactFilter {
     /// `waiting`, `calling` or `done`.
+    #[param(inline, value_type = Option<super::shapes::ContactStatus>)]
     pub status: Option<String>,
-    /// What became of it.
+    /// What became of it: an outcome of a call, `exhausted`, `expired`, `canceled` or `blocked`.
+    #[param(max_length = 500)]
     pub outcome: Option<String>,
     /// Its number, E.164.
+    #[param(max_length = 100, example = "+14155550123")]
     pub number: Option<String>,
 }
 

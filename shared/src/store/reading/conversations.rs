@@ -9,21 +9,27 @@ use super::{Conditions, Entry, Slice, Span};
 use crate::store::{Store, StoreError};
 
 /// Which conversations.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct ConversationFilter {
     /// Of a call of ours.
     pub call_id: Option<Uuid>,
     /// ElevenLabs' id of the agent.
+    #[param(max_length = 500)]
     pub agent_id: Option<String>,
-    /// Campaign.
+    /// The id of a campaign, or the label of a single call.
+    #[param(max_length = 500)]
     pub campaign: Option<String>,
     /// The vendor's status.
+    #[param(max_length = 500)]
     pub status: Option<String>,
     /// When it was stored first.
     #[serde(flatten)]
+    #[param(ignore)]
     pub created: Span,
-    /// Words that were said, as in [`CallFilter`](super::CallFilter).
+    /// Words that were said, as people write them into a search field: all of them, "a phrase", or, -not.
+    #[param(max_length = 500)]
     pub text: Option<String>,
 }
 

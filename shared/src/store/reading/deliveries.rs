@@ -8,17 +8,22 @@ use super::{Conditions, Entry, Slice, Span};
 use crate::store::{Store, StoreError};
 
 /// Which deliveries.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub struct DeliveryFilter {
     /// Of a conversation.
+    #[param(max_length = 500)]
     pub conversation_id: Option<String>,
     /// The vendor's event type.
+    #[param(max_length = 500)]
     pub event_type: Option<String>,
     /// `stored`, `superseded` or `refused`.
+    #[param(inline, value_type = Option<super::shapes::DeliveryResult>)]
     pub result: Option<String>,
     /// When it came.
     #[serde(flatten)]
+    #[param(ignore)]
     pub received: Span,
 }
 

@@ -6,11 +6,12 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
+use super::super::reading::Slice;
 use super::super::{Store, StoreError, commit};
 use super::{Removal, lift, lock_numbers};
 
 /// A doubtful opt-out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Review {
     /// The call in which it was heard.
     pub call_id: Uuid,
@@ -82,26 +83,21 @@ where number = $1 and action = 'added' and (call_id is distinct from $2 or sourc
 order by id limit 1";
 
 impl Store {
-    /// Reviews, the oldest first: those that wait for somebody, or all. A page begins behind the entry `after`.
+    /// Reviews, the oldest first: those that wait for somebody, or all. A page begins behind its slice.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn opt_out_reviews(
-        &self,
-        open_only: bool,
-        after: Option<(Timestamp, Uuid)>,
-        most: i64,
-    ) -> Result<Vec<Review>, StoreError> {
+    pub async fn opt_out_reviews(&self, open_only: bool, slice: &Slice<Uuid>) -> Result<Vec<Review>, StoreError> {
         let sql = format!(
             "{REVIEW} where (not $1 or resolved_at is null) and ($2::timestamptz is null or (created_at, call_id) > ($2, $3))
              order by created_at, call_id limit $4"
         );
-        let (at, call_id) = (after.map(|after| after.0), after.map(|after| after.1));
+        let (at, call_id) = slice.after.unzip();
         let typed = [
             (&open_only as _, Type::BOOL),
             (&at as _, Type::TIMESTAMPTZ),
             (&call_id as _, Type::UUID),
-            (&most as _, Type::INT8),
+            (&slice.most as _, Type::INT8),
         ];
         let mut session = self.session().await?;
         let rows = session.client()?.query_typed(&sql, &typed).await?;
