@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use elevenwire::auth::Scope;
 use elevenwire::events::{TYPES, address, signature};
-use elevenwire::http::{Reply, json_object};
+use elevenwire::http::Reply;
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::store::endpoints::{Endpoint, MOST, NewEndpoint};
 use elevenwire::store::intents::new_id;
@@ -18,13 +18,47 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Answer, Answered, App, authorize, unavailable, wrong};
+use crate::openapi::pages;
+use crate::{Answer, Answered, App, authorize, json_of, unavailable, wrong};
 
 /// How long the secret before the new one signs as well.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 
 /// Events that are shown of those that an endpoint does not have.
 const SHOWN: i64 = 200;
+
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(list, add, show, remove, rotate, enable, redeliver, test, undelivered))]
+pub(crate) struct Doc;
+
+/// What may be sent.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `parse` reads")]
+struct EndpointWish {
+    /// A public https address.
+    #[schema(max_length = 2000, example = "https://example.com/hooks/11wire")]
+    url: String,
+    /// Types that it gets; all when none is named.
+    types: Option<Vec<EventType>>,
+    /// Your own words.
+    #[schema(max_length = 500)]
+    description: Option<String>,
+}
+
+/// What is told.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+enum EventType {
+    #[serde(rename = "call.settled")]
+    CallSettled,
+    #[serde(rename = "call.blocked")]
+    CallBlocked,
+    #[serde(rename = "number.suppressed")]
+    NumberSuppressed,
+    #[serde(rename = "campaign.paused")]
+    CampaignPaused,
+}
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -38,16 +72,29 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/api/event-endpoints/{id}/undelivered", get(undelivered))
 }
 
+/// Where events are sent to.
+#[utoipa::path(
+    get, path = "/api/event-endpoints", tag = "events", operation_id = "listEventEndpoints",
+    responses((status = 200, description = "The answer.", body = pages::EventEndpoints)),
+    security(("token" = ["admin"]))
+)]
 async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Admin)?;
     let endpoints = app.store.endpoints().await.map_err(|error| unavailable(&error))?;
     Ok(Reply::json(200, &json!({ "endpoints": endpoints })).into())
 }
 
+/// Adds an endpoint; its secret is shown this once.
+#[utoipa::path(
+    post, path = "/api/event-endpoints", tag = "events", operation_id = "addEventEndpoint",
+    request_body(content = EndpointWish),
+    responses((status = 201, description = "It is added.", body = pages::EndpointWithSecret, headers(("Location" = String, description = "Its address."))), (status = 409, description = "There are too many.")),
+    security(("token" = ["admin"]))
+)]
 async fn add(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
     let caller = authorize(&app, &headers, Scope::Admin)?;
     let now = (app.now)();
-    let body = json_object(&body).map_err(wrong)?;
+    let body = json_of(&headers, &body)?;
     let new = parse(&body, new_id(now, (app.draw)()), app.dialling.played).map_err(wrong)?;
     let secret = new_secret(&app);
     let added = app.store.add_endpoint(&new, &secret, &caller.name, now).await;
@@ -61,11 +108,25 @@ async fn add(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> An
     Ok(Reply::json(201, &with_secret(&endpoint, &secret)).with("Location", location).into())
 }
 
+/// One endpoint.
+#[utoipa::path(
+    get, path = "/api/event-endpoints/{id}", tag = "events", operation_id = "readEventEndpoint",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "The answer.", body = Endpoint)),
+    security(("token" = ["admin"]))
+)]
 async fn show(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Admin)?;
     Ok(Reply::json(200, &find(&app, &id).await?).into())
 }
 
+/// Forgets an endpoint, with what waits for it.
+#[utoipa::path(
+    delete, path = "/api/event-endpoints/{id}", tag = "events", operation_id = "deleteEventEndpoint",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 204, description = "It is forgotten."), (status = 409, description = "Its state does not allow it.")),
+    security(("token" = ["admin"]))
+)]
 async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     let id = owned(&app, &id, &headers).await?;
     let removed = app.store.remove_endpoint(id).await.map_err(|error| unavailable(&error))?;
@@ -73,6 +134,13 @@ async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>, headers: He
     Ok(Reply::empty(204).into())
 }
 
+/// A new secret, shown this once; for 24 hours both sign.
+#[utoipa::path(
+    post, path = "/api/event-endpoints/{id}/rotate", tag = "events", operation_id = "rotateEventEndpoint",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "The answer.", body = pages::EndpointWithSecret), (status = 409, description = "Its state does not allow it.")),
+    security(("token" = ["admin"]))
+)]
 async fn rotate(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     let id = owned(&app, &id, &headers).await?;
     let now = (app.now)();
@@ -85,6 +153,13 @@ async fn rotate(State(app): State<Arc<App>>, Path(id): Path<String>, headers: He
     Ok(Reply::json(200, &with_secret(&endpoint, &secret)).into())
 }
 
+/// Lets it get events again.
+#[utoipa::path(
+    post, path = "/api/event-endpoints/{id}/enable", tag = "events", operation_id = "enableEventEndpoint",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "The answer.", body = Endpoint), (status = 409, description = "Its state does not allow it.")),
+    security(("token" = ["admin"]))
+)]
 async fn enable(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     let id = owned(&app, &id, &headers).await?;
     app.store.enable_endpoint(id, (app.now)()).await.map_err(|error| unavailable(&error))?;
@@ -92,6 +167,13 @@ async fn enable(State(app): State<Arc<App>>, Path(id): Path<String>, headers: He
     Ok(Reply::json(200, &endpoint).into())
 }
 
+/// What it does not have is due now.
+#[utoipa::path(
+    post, path = "/api/event-endpoints/{id}/redeliver", tag = "events", operation_id = "redeliverEvents",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 202, description = "It is due.", body = pages::Redelivered)),
+    security(("token" = ["admin"]))
+)]
 async fn redeliver(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Admin)?;
     let id = find(&app, &id).await?.id;
@@ -99,6 +181,13 @@ async fn redeliver(State(app): State<Arc<App>>, Path(id): Path<String>, headers:
     Ok(Reply::json(202, &json!({ "due": due })).into())
 }
 
+/// Sends it an event of the type `endpoint.test`.
+#[utoipa::path(
+    post, path = "/api/event-endpoints/{id}/test", tag = "events", operation_id = "testEventEndpoint",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 202, description = "It is due.", body = pages::TestEvent), (status = 409, description = "Its state does not allow it.")),
+    security(("token" = ["admin"]))
+)]
 async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Admin)?;
     let endpoint = find(&app, &id).await?;
@@ -112,6 +201,13 @@ async fn test(State(app): State<Arc<App>>, Path(id): Path<String>, headers: Head
     Ok(Reply::json(202, &json!({ "event_id": event_id })).into())
 }
 
+/// Events that it does not have.
+#[utoipa::path(
+    get, path = "/api/event-endpoints/{id}/undelivered", tag = "events", operation_id = "listUndeliveredEvents",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "The answer.", body = pages::Undelivereds)),
+    security(("token" = ["admin"]))
+)]
 async fn undelivered(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Admin)?;
     let endpoint = find(&app, &id).await?;

@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use axum::routing::get;
 use elevenwire::auth::Scope;
 use elevenwire::export::Format;
-use elevenwire::http::{Reply, json_object};
+use elevenwire::http::Reply;
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::queue::ExportTask;
 use elevenwire::store::exports::{self, Export, NewExport};
@@ -20,8 +20,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::calls::no_bucket;
-use crate::query::{Asked, page};
-use crate::{Answer, Answered, App, authorize, calls, records, unavailable, wrong};
+use crate::openapi::pages;
+use crate::query::{Asked, Paging, Pairs, page};
+use crate::{Answer, Answered, App, authorize, calls, json_of, records, unavailable, wrong};
 
 /// How long a link to a file can be used.
 const LINK_VALID: Duration = Duration::from_mins(15);
@@ -30,6 +31,87 @@ const LINK_VALID: Duration = Duration::from_mins(15);
 const HOW: [&str; 3] = ["what", "format", "bom"];
 const CONTACTS: [&str; 4] = ["campaign", "status", "outcome", "number"];
 const SUPPRESSIONS: [&str; 2] = ["from", "to"];
+
+/// What is described here.
+#[derive(Debug, utoipa::OpenApi)]
+#[openapi(paths(list, create, read))]
+pub(crate) struct Doc;
+
+/// What may be sent; which filters, depends on `what`.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes what `Wish::parse` reads")]
+struct ExportWish {
+    /// Rows of what.
+    what: What,
+    /// CSV when it is not said.
+    format: Option<FileFormat>,
+    /// Whether a CSV begins with a byte order mark, as Excel wants it.
+    bom: Option<bool>,
+    /// Of calls, contacts: the number, E.164.
+    #[schema(max_length = 100, example = "+14155550123")]
+    number: Option<String>,
+    /// Of calls: a carrier's id.
+    #[schema(max_length = 500)]
+    carrier_sid: Option<String>,
+    /// Of calls, deliveries: the agents' conversation.
+    #[schema(max_length = 500)]
+    conversation_id: Option<String>,
+    /// Of calls, conversations: the id of a campaign, or a label; of contacts: the id.
+    #[schema(max_length = 500)]
+    campaign: Option<String>,
+    /// Of calls: our name of the agent.
+    #[schema(max_length = 500)]
+    agent: Option<String>,
+    /// Of calls, contacts: what became of it.
+    #[schema(max_length = 500)]
+    outcome: Option<String>,
+    /// Of calls: where it stands.
+    #[schema(max_length = 500)]
+    state: Option<String>,
+    /// Of conversations, contacts: where it stands.
+    #[schema(max_length = 500)]
+    status: Option<String>,
+    /// Of conversations: our id of the call.
+    call_id: Option<Uuid>,
+    /// Of conversations: the vendor's id of the agent.
+    #[schema(max_length = 500)]
+    agent_id: Option<String>,
+    /// Of deliveries: the vendor's event type.
+    #[schema(max_length = 500)]
+    event_type: Option<String>,
+    /// Of deliveries: what became of it.
+    #[schema(max_length = 500)]
+    result: Option<String>,
+    /// The first moment; not of contacts.
+    #[schema(format = DateTime, value_type = Option<String>)]
+    from: Option<String>,
+    /// The first moment that is left out; not of contacts.
+    #[schema(format = DateTime, value_type = Option<String>)]
+    to: Option<String>,
+    /// Of calls, conversations: words that were said.
+    #[schema(max_length = 500)]
+    text: Option<String>,
+}
+
+/// What can be exported.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    Calls,
+    Conversations,
+    Contacts,
+    Suppressions,
+    Deliveries,
+}
+
+/// How it is written.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum FileFormat {
+    Csv,
+    Jsonl,
+}
 
 /// The routes.
 pub(crate) fn routes() -> Router<Arc<App>> {
@@ -118,10 +200,19 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Answer> {
     Ok(Some(key.to_owned()))
 }
 
+/// Asks for a file of rows.
+#[utoipa::path(
+    post, path = "/api/exports", tag = "exports", operation_id = "createExport",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body, the same export.", max_length = 255)),
+    request_body(content = ExportWish),
+    responses((status = 202, description = "It is being written.", body = Export, headers(("Location" = String, description = "Its address."))),
+        (status = 429, description = "This token has too many exports that are not done.")),
+    security(("token" = ["read"]))
+)]
 async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
     let caller = authorize(&app, &headers, Scope::Read)?;
     let key = idempotency_key(&headers)?;
-    let Wish { exported, format, bom } = Wish::parse(&json_object(&body).map_err(wrong)?)?;
+    let Wish { exported, format, bom } = Wish::parse(&json_of(&headers, &body)?)?;
     let now = (app.now)();
     let id = new_id(now, (app.draw)());
     let new = NewExport { id, exported, format, bom, requested_by: caller.name, idempotency_key: key };
@@ -150,7 +241,14 @@ async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) ->
     Ok(if replayed { reply.with("Idempotency-Replayed", "true") } else { reply }.into())
 }
 
-async fn list(State(app): State<Arc<App>>, Query(query): Query<Vec<(String, String)>>, headers: HeaderMap) -> Answered {
+/// Exports, the newest first.
+#[utoipa::path(
+    get, path = "/api/exports", tag = "exports", operation_id = "listExports",
+    params(Paging),
+    responses((status = 200, description = "The answer.", body = pages::Exports)),
+    security(("token" = ["read"]))
+)]
+async fn list(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let mut asked = Asked::of_list(query, &[]);
     let slice = asked.slice(|id| Uuid::parse_str(id).ok());
@@ -159,7 +257,13 @@ async fn list(State(app): State<Arc<App>>, Query(query): Query<Vec<(String, Stri
     Ok(page("exports", exports, slice.most))
 }
 
-/// With a link once it is done; no link when the file was deleted, or its days of keeping are over.
+/// One export. With a link once it is done; no link when the file was deleted, or its days of keeping are over.
+#[utoipa::path(
+    get, path = "/api/exports/{id}", tag = "exports", operation_id = "readExport",
+    params(("id" = Uuid, Path, description = "Its id.")),
+    responses((status = 200, description = "The answer.", body = pages::ExportWithLink)),
+    security(("token" = ["read"]))
+)]
 async fn read(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     let id = Uuid::parse_str(&id).map_err(|_| missing())?;

@@ -14,7 +14,9 @@ use elevenwire::problem::Problem;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use crate::{Answer, App, calls, campaigns, contacts, guard, imports, numbers, records, stops, suppressions};
+use crate::{
+    Answer, App, calls, campaigns, contacts, endpoints, exports, guard, imports, numbers, records, stops, suppressions,
+};
 
 /// What is served.
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
@@ -92,6 +94,8 @@ pub fn document_of_api() -> utoipa::openapi::OpenApi {
         calls::Doc::openapi(),
         campaigns::Doc::openapi(),
         contacts::Doc::openapi(),
+        endpoints::Doc::openapi(),
+        exports::Doc::openapi(),
         guard::Doc::openapi(),
         imports::Doc::openapi(),
         numbers::Doc::openapi(),
@@ -132,7 +136,7 @@ pub fn finished(document: &utoipa::openapi::OpenApi) -> Value {
     document
 }
 
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 12] = [
     ("calls", "Single calls, and every attempt of a campaign."),
     ("campaigns", "Many calls with one agent."),
     ("imports", "People for a campaign."),
@@ -141,6 +145,8 @@ const TAGS: [(&str, &str); 10] = [
     ("suppressions", "Who is not called any more."),
     ("numbers", "What is known of a number, and whether it may be called."),
     ("conversations", "What was said, and whether everything came home."),
+    ("exports", "Rows as files."),
+    ("events", "What happened, told to your own systems."),
     ("vendors", "Addresses for the vendors."),
     ("about", "The system itself."),
 ];

@@ -14,7 +14,7 @@ use crate::events;
 pub const MOST: i64 = 20;
 
 /// An endpoint, without its secret.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Endpoint {
     /// Its id.
     pub id: Uuid,

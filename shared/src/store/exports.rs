@@ -18,7 +18,7 @@ use crate::export::Format;
 const MOST_OPEN: i64 = 10;
 
 /// An export as whoever asked for it sees it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Export {
     /// Its id.
     pub id: Uuid,

@@ -46,7 +46,7 @@ pub enum Next {
 }
 
 /// An event that an endpoint does not have.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Undelivered {
     /// Its id.
     pub event_id: String,

@@ -3,7 +3,10 @@
 use elevenwire::guard::{Place, Reason, Stale};
 use elevenwire::store::agents::Agent;
 use elevenwire::store::campaigns::{Campaign, Progress};
+use elevenwire::store::endpoints::Endpoint;
+use elevenwire::store::exports::Export;
 use elevenwire::store::imports::Import;
+use elevenwire::store::outbox::Undelivered;
 use elevenwire::store::reading::shapes::{Call, Contact, Conversation, Delivery};
 use elevenwire::store::stops::Stop;
 use elevenwire::store::suppressions::{Review, Step, Suppressed};
@@ -18,6 +21,65 @@ pub struct Calls {
     pub calls: Vec<Call>,
     /// `cursor` of the next page; null on the last one.
     pub next: Option<String>,
+}
+
+/// Where events are sent to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventEndpoints {
+    /// The entries.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// An endpoint with its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EndpointWithSecret {
+    /// The endpoint.
+    #[serde(flatten)]
+    pub endpoint: Endpoint,
+    /// `whsec_…`, shown this once.
+    pub secret: String,
+}
+
+/// What is due again.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Redelivered {
+    /// Events.
+    pub due: u64,
+}
+
+/// An event that was made to test an endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TestEvent {
+    /// Its id.
+    pub event_id: String,
+}
+
+/// Events that an endpoint does not have.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Undelivereds {
+    /// The entries.
+    pub events: Vec<Undelivered>,
+}
+
+/// A page of exports.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Exports {
+    /// The entries.
+    pub exports: Vec<Export>,
+    /// `cursor` of the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+/// An export with the link to its file.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExportWithLink {
+    /// The export.
+    #[serde(flatten)]
+    pub export: Export,
+    /// Needs no token; null until it is done, and when the file is gone.
+    pub url: Option<String>,
+    /// When the link ends.
+    pub valid_until: Option<Timestamp>,
 }
 
 /// A page of agents.
