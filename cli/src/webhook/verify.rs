@@ -1,5 +1,6 @@
 //! Which secret fits, or what is wrong: the time, the form of the header, the body, the address, the secret.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,7 +9,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt as _;
 
 use super::{Vendor, secrets};
 use crate::{Failure, Global, output, write};
@@ -83,14 +83,17 @@ impl Verify {
     }
 
     async fn body(&self) -> Result<Vec<u8>, Failure> {
-        let mut body = Vec::new();
-        match self.body.as_deref().filter(|path| path.as_os_str() != "-") {
-            Some(path) => std::fs::read(path).map_err(|error| Failure::file(path, &error)),
-            None => {
-                let read = tokio::io::stdin().read_to_end(&mut body).await;
-                read.map(|_| body).map_err(|error| Failure::Usage(format!("the standard input: {error}")))
-            }
+        if let Some(path) = self.body.as_deref().filter(|path| path.as_os_str() != "-") {
+            return std::fs::read(path).map_err(|error| Failure::file(path, &error));
         }
+        // A thread of its own, so that Ctrl-C does not wait for the end of the input.
+        let (sender, read) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut body = Vec::new();
+            let _ = sender.send(std::io::stdin().lock().read_to_end(&mut body).map(|_| body));
+        });
+        let wrong = |error: &dyn std::fmt::Display| Failure::Usage(format!("the standard input: {error}"));
+        read.await.map_err(|error| wrong(&error))?.map_err(|error| wrong(&error))
     }
 
     fn by_signalwire(&self, headers: &HeaderMap, body: &[u8], secrets: &[SecretString]) -> Result<Verdict, Failure> {
