@@ -48,6 +48,9 @@ pub(super) struct Send {
     /// Who was called.
     #[arg(long, default_value = "+14155550142")]
     number: String,
+    /// Sign as of this time (RFC 3339) [default: now].
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
     /// Sign with a wrong secret: everything must be refused.
     #[arg(long)]
     forge: bool,
@@ -79,7 +82,7 @@ impl Send {
     pub(super) async fn run(&self, global: &Global) -> Result<(), Failure> {
         let url = self.to.clone().or_else(|| setting("PUBLIC_BASE_URL"));
         let url = url.ok_or_else(|| Failure::Usage("no --to, no PUBLIC_BASE_URL and no .local/env".to_owned()))?;
-        let now = crate::now();
+        let now = self.at.unwrap_or_else(crate::now);
         let id = || elevenwire::store::intents::new_id(now, rand::random());
         let sender = Sender {
             it: self,

@@ -51,8 +51,10 @@ fn stack(world: &World) -> PathBuf {
 async fn signed_webhooks_are_taken_and_forged_ones_refused() {
     let world = World::start().await;
     let folder = stack(&world);
-    let sent = run_in(&folder, &[], &["webhook", "send", "--json"]).await.ok();
+    let sent = run_in(&folder, &[], &["webhook", "send", "--at", &world.clock.now().to_string(), "--json"]).await.ok();
     assert_eq!(sent.json().len(), 7, "{sent:?}");
+    let old = run_in(&folder, &[], &["webhook", "send", "--at", "2026-01-01T00:00:00Z"]).await;
+    assert!(old.code == 1 && old.err.contains("3 of 7"), "{old:?}");
     let forged = run_in(&folder, &[], &["webhook", "send", "--forge"]).await;
     assert!(forged.code == 1 && forged.err.contains("7 of 7"), "{forged:?}");
 }
