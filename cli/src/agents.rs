@@ -28,7 +28,7 @@ impl Agents {
             None => output::entries(&client.get("/api/agents").await?, "agents").to_vec(),
         };
         if global.json {
-            return crate::write(&agents.iter().map(|agent| format!("{agent}\n")).collect::<String>());
+            return output::lines(&agents);
         }
         let header = ["agent", "number", "calls from", "by", "at once", "machines", "ElevenLabs' id"];
         crate::write(&output::table(&header, agents.iter().map(row).collect()))

@@ -84,7 +84,7 @@ pub(crate) async fn list(
         let answer = client.get(&path(base, &asked)).await?;
         let entries = output::entries(&answer, name);
         if global.json {
-            write(&entries.iter().map(|entry| format!("{entry}\n")).collect::<String>())?;
+            output::lines(entries)?;
         } else if entries.is_empty() && first {
             tell(&format!("no {name}"));
         } else if !entries.is_empty() {

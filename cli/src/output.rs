@@ -11,6 +11,11 @@ pub(crate) fn line(value: &Value) -> Result<(), Failure> {
     write(&format!("{value}\n"))
 }
 
+/// A line of JSON for each.
+pub(crate) fn lines(values: &[Value]) -> Result<(), Failure> {
+    values.iter().try_for_each(line)
+}
+
 /// A table that keeps to the width of the terminal; where there is none, a row is a line.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let coloured = console::colors_enabled();
@@ -119,7 +124,8 @@ pub(crate) fn count(value: &Value) -> String {
 pub(crate) fn facts(rows: &[(&str, String)]) -> String {
     let there: Vec<_> = rows.iter().filter(|(_, value)| value != "-").collect();
     let width = there.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    there.iter().map(|(name, value)| format!("  {name:width$}  {value}\n")).collect()
+    let rows = there.iter().map(|(name, value)| format!("  {name:width$}  {value}"));
+    rows.flat_map(|row| [row, "\n".to_owned()]).collect()
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ fn events(timeline: &Value) -> String {
         let rest = format!("{} {} (rules {})", text(&said["decision"]), why.join(", "), text(&said["rules_version"]));
         rows.push((text(&said["at"]), vec![precise(&said["at"]), "guard".to_owned(), rest]));
     }
-    rows.sort_by(|(a, _), (b, _)| moment(a).cmp(&moment(b)));
+    rows.sort_by_key(|(at, _)| moment(at));
     output::table(&["at", "kind", "what"], rows.into_iter().map(|(_, row)| row).collect())
 }
 

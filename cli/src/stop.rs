@@ -71,7 +71,7 @@ impl Stop {
 
     async fn stop(&self, client: &Client, global: &Global) -> Result<(), Failure> {
         let word = self.scope.and_then(|scope| scope.to_possible_value());
-        let mut body = json!({ "scope": word.as_ref().map(|word| word.get_name()), "reason": self.reason, "hang_up": self.hang_up });
+        let mut body = json!({ "scope": word.as_ref().map(clap::builder::PossibleValue::get_name), "reason": self.reason, "hang_up": self.hang_up });
         if let Some(value) = &self.value {
             body["value"] = value.as_str().into();
         }
@@ -92,7 +92,7 @@ async fn list(client: &Client, global: &Global) -> Result<(), Failure> {
     let answer = client.get("/api/stops").await?;
     let stops = output::entries(&answer, "stops");
     if global.json {
-        return crate::write(&stops.iter().map(|stop| format!("{stop}\n")).collect::<String>());
+        return output::lines(stops);
     }
     if stops.is_empty() {
         crate::tell("no stops");
