@@ -32,7 +32,7 @@ ROWS ?= 1000000
 SEED ?= 1
 ARGS ?=
 
-.PHONY: help demo up down reset status test openapi bench chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
+.PHONY: help demo up down reset status test openapi cli bench chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -112,6 +112,10 @@ redrive: $(VENV)/stack.ready ## send dead letters back to their QUEUE=…; AWS_S
 replay: $(VENV)/stack.ready ## send archived bodies through again: FROM=2026-11-01 TO=2026-11-02 TYPE=…; AWS_STACK=…, ARGS=--dry-run
 	@: $${FROM:?FROM=2026-11-01 is missing}
 	exec $(VENV)/bin/python dev/stack/replay.py "$(FROM)" $(TO) $(if $(TYPE),--type "$(TYPE)") $(if $(AWS_STACK),--aws-stack "$(AWS_STACK)") $(ARGS)
+
+cli: ## build the command line `elevenwire` and print where it is (docs/cli.md)
+	@cargo build --quiet --locked -p cli
+	echo "$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/elevenwire"
 
 migrate: $(VENV)/stack.ready ## run the migrations on the local stack
 	@exec $(STACK) migrate
