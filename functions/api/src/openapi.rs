@@ -35,7 +35,7 @@ pub const ELSEWHERE: [(&str, &str); 9] = [
 
 /// What is described here.
 #[derive(Debug, OpenApi)]
-#[openapi(paths(document), components(schemas(Problem)))]
+#[openapi(paths(document), components(schemas(Problem, pages::RecordingFormat, pages::DossierFormat, pages::ReviewState)))]
 struct Doc;
 
 /// The routes.
