@@ -163,6 +163,10 @@ fn complete(operation: &mut Value) {
     if let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) {
         parameters.iter_mut().for_each(without_null);
     }
+    // Any bytes are a text: what is wrong with its rows is told in the answer.
+    if let Some(csv) = operation.pointer_mut("/requestBody/content/text~1csv") {
+        *csv = json!({ "schema": {} });
+    }
     let mut add = |status: &str, wanted: bool, description: &str| {
         if wanted && operation["responses"][status].is_null() {
             operation["responses"][status] = json!({ "description": description });
@@ -193,6 +197,7 @@ fn problems(operation: &mut Value) {
 
 /// A parameter that is not sent is missing: none is null.
 fn without_null(parameter: &mut Value) {
+    let in_query = parameter["in"] == "query";
     // Not by index: that would write what is not there.
     let Some(schema) = parameter.get_mut("schema") else { return };
     if let Some(types) = schema.get_mut("type").and_then(Value::as_array_mut) {
@@ -206,5 +211,9 @@ fn without_null(parameter: &mut Value) {
         if let [choice] = choices.as_slice() {
             *schema = choice.clone();
         }
+    }
+    // One that is empty counts as not sent.
+    if schema["format"] == "date-time" && in_query {
+        *schema = json!({ "anyOf": [{ "type": "string", "format": "date-time" }, { "const": "" }] });
     }
 }

@@ -54,7 +54,7 @@ struct NumberWish {
     #[schema(max_length = 32, example = "+14155550123")]
     number: String,
     /// Why: it is kept.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]", example = "asked by mail")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "asked by mail")]
     reason: String,
 }
 
@@ -64,7 +64,7 @@ struct NumberWish {
 #[expect(dead_code, reason = "describes what is read by hand")]
 struct Reason {
     /// Why: it is kept.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]", example = "asked to be called")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "asked to be called")]
     reason: String,
 }
 
@@ -77,7 +77,7 @@ struct Judgement {
     #[schema(pattern = "^(keep|remove)$")]
     decision: String,
     /// Why: it is kept.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]", example = "it was a joke")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "it was a joke")]
     reason: String,
 }
 
