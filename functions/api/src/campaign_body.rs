@@ -308,8 +308,14 @@ impl Reader<'_> {
 
     fn budget(&mut self) -> Budget {
         let budget: Budget = self.read("budget", "Send {\"max_calls\": number, \"max_spend\": number}.");
-        if budget.max_spend.is_some_and(|most| !most.is_finite() || most <= 0.0) || budget.max_calls == Some(0) {
-            self.wrong("budget", "is out of bounds", "Send numbers above zero, or leave it out.");
+        if budget.max_spend.is_some_and(|most| !most.is_finite() || most <= 0.0)
+            || budget.max_calls.is_some_and(|most| !(1..=1_000_000_000).contains(&most))
+        {
+            self.wrong(
+                "budget",
+                "is out of bounds",
+                "Send numbers above zero (calls: up to a billion), or leave it out.",
+            );
         }
         budget
     }

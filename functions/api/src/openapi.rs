@@ -213,7 +213,8 @@ fn without_null(parameter: &mut Value) {
         }
     }
     // One that is empty counts as not sent.
-    if schema["format"] == "date-time" && in_query {
-        *schema = json!({ "anyOf": [{ "type": "string", "format": "date-time" }, { "const": "" }] });
+    let format = schema.get("format").cloned().unwrap_or_default();
+    if in_query && (format == "date-time" || format == "uuid") {
+        *schema = json!({ "anyOf": [{ "type": "string", "format": format }, { "const": "" }] });
     }
 }
