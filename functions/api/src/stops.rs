@@ -177,7 +177,7 @@ async fn list(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: 
     });
     let slice = asked.done(slice)?;
     let stops = app.store.stops(&slice).await.map_err(|error| unavailable(&error))?;
-    Ok(listed("stops", stops, slice.most, |last| {
+    Ok(listed("stops", &stops, slice.most, |last| {
         let word = if last.lifted_at.is_some() { "lifted" } else { "holds" };
         format!("{}_{word}.{}", last.at, last.id)
     }))

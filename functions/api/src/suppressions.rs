@@ -127,7 +127,7 @@ async fn list(State(app): State<Arc<App>>, headers: HeaderMap, Query(query): Que
         return Ok(Reply::json(200, &body).into());
     }
     let page = app.store.suppressions(&slice).await.map_err(|error| unavailable(&error))?;
-    Ok(listed("suppressions", page, slice.most, cursor))
+    Ok(listed("suppressions", &page, slice.most, cursor))
 }
 
 /// Suppresses a number.
@@ -230,7 +230,7 @@ async fn reviews(State(app): State<Arc<App>>, headers: HeaderMap, Query(query): 
     let slice = asked.slice(|id| Uuid::parse_str(id).ok());
     let slice = asked.done(slice)?;
     let page = app.store.opt_out_reviews(open_only, &slice).await.map_err(|error| unavailable(&error))?;
-    Ok(listed("reviews", page, slice.most, |last| format!("{}_{}", last.created_at, last.call_id)))
+    Ok(listed("reviews", &page, slice.most, |last| format!("{}_{}", last.created_at, last.call_id)))
 }
 
 /// Decides about a doubtful opt-out. To let the number be called needs the scope `admin`.
