@@ -111,7 +111,7 @@ async fn list(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: 
     let slice = asked.slice(|id| Uuid::parse_str(id).ok());
     let slice = asked.done(slice)?;
     let campaigns = app.store.campaigns(&slice).await.map_err(|error| unavailable(&error))?;
-    Ok(listed("campaigns", campaigns, slice.most, |last| format!("{}_{}", last.created_at, last.id)))
+    Ok(listed("campaigns", &campaigns, slice.most, |last| format!("{}_{}", last.created_at, last.id)))
 }
 
 /// One campaign, and how far it is.

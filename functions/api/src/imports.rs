@@ -306,7 +306,7 @@ async fn list(
     let campaign = Uuid::parse_str(&campaign).map_err(|_| no_campaign())?;
     let imports = app.store.imports(campaign, &slice).await.map_err(|error| unavailable(&error))?;
     let imports = imports.ok_or_else(no_campaign)?;
-    Ok(listed("imports", imports, slice.most, |last| format!("{}_{}", last.created_at, last.id)))
+    Ok(listed("imports", &imports, slice.most, |last| format!("{}_{}", last.created_at, last.id)))
 }
 
 /// One import, and a link to its bad rows.

@@ -188,13 +188,8 @@ pub(crate) fn page<I: std::fmt::Display>(name: &str, entries: Vec<Entry<I>>, mos
 }
 
 /// The same of entries that are shown as they are; `cursor` says where the page behind one begins.
-pub(crate) fn listed<T: Serialize>(
-    name: &str,
-    entries: Vec<T>,
-    most: i64,
-    cursor: impl FnOnce(&T) -> String,
-) -> Answer {
-    let next = next_of(&entries, most, cursor);
+pub(crate) fn listed<T: Serialize>(name: &str, entries: &[T], most: i64, cursor: impl FnOnce(&T) -> String) -> Answer {
+    let next = next_of(entries, most, cursor);
     Reply::json(200, &json!({ name: entries, "next": next })).into()
 }
 

@@ -94,7 +94,7 @@ struct StopWish {
     /// Ends live calls as well.
     hang_up: Option<bool>,
     /// Why.
-    #[schema(min_length = 1, max_length = 500, pattern = "^[!-~]", example = "wrong list")]
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S", example = "wrong list")]
     reason: String,
 }
 
@@ -118,8 +118,9 @@ fn parse(body: &Value) -> Result<(Scope, String, bool), Problem> {
         wrong(&shown, "is not a field of a stop", "Use `scope`, `value`, `hang_up`, `reason`.");
     }
     for field in ["value", "campaign", "agent", "from"] {
-        if body.get(field).is_some_and(|value| !value.is_null() && !value.is_string()) {
-            wrong(field, "is not a text", "Send it as a JSON string.");
+        let fits = |value: &Value| value.as_str().is_some_and(|text| text.chars().count() <= 64);
+        if body.get(field).is_some_and(|value| !value.is_null() && !fits(value)) {
+            wrong(field, "is not a text, or too long", "Send it as a JSON string of at most 64 characters.");
         }
     }
     let word = body.get("scope").and_then(Value::as_str).unwrap_or_default();
@@ -176,7 +177,7 @@ async fn list(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: 
     });
     let slice = asked.done(slice)?;
     let stops = app.store.stops(&slice).await.map_err(|error| unavailable(&error))?;
-    Ok(listed("stops", stops, slice.most, |last| {
+    Ok(listed("stops", &stops, slice.most, |last| {
         let word = if last.lifted_at.is_some() { "lifted" } else { "holds" };
         format!("{}_{word}.{}", last.at, last.id)
     }))
