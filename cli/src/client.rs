@@ -31,6 +31,12 @@ impl Client {
         Ok(Self { http, url, token: global.token.clone() })
     }
 
+    /// The address, without a slash at its end.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.url
+    }
+
     /// Reads.
     ///
     /// # Errors

@@ -1,7 +1,12 @@
 //! The command line of 11Wire: asks and commands a deployment over its API, as a person would.
 
 pub mod client;
+pub mod doctor;
 pub mod failure;
+pub mod first_call;
+pub mod here;
+pub mod setup;
+pub mod vendors;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -9,7 +14,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 pub use failure::Failure;
 
-use crate::client::Client;
+pub use crate::client::Client;
+use crate::here::Here;
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
@@ -37,6 +43,12 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check from outside what a person gets wrong, and say how to mend it.
+    Doctor(doctor::Doctor),
+    /// Set ElevenLabs up for a deployment, and register an agent; shows what it will change, and asks.
+    Setup(setup::Setup),
+    /// Ring a phone of yours, show what happens, and write down how the vendors behave.
+    FirstCall(first_call::FirstCall),
     /// Show one call.
     Show {
         /// Id of the call.
@@ -63,6 +75,9 @@ pub async fn run<T: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = 
 async fn obey(cli: &Cli) -> Result<(), Failure> {
     let client = Client::new(&cli.global)?;
     match &cli.command {
+        Command::Doctor(doctor) => Box::pin(doctor::run(&cli.global, doctor, &Here::of_process())).await,
+        Command::Setup(setup) => Box::pin(setup::run(&cli.global, setup, &Here::of_process())).await,
+        Command::FirstCall(wish) => Box::pin(first_call::run(&cli.global, wish, &Here::of_process())).await,
         Command::Show { call_id } => {
             let call = client.get(&format!("/api/calls/{call_id}")).await?;
             write(&format!("{call:#}\n"))
