@@ -158,9 +158,9 @@ fn of_trunk(agent: &Value, number: &Value) -> Option<String> {
 
 fn initiation_webhook(facts: &Facts<'_>) -> Finding {
     const CHECK: &str = "initiation-webhook";
-    let wanted = format!("{}{INITIATION_PATH}", facts.base);
-    let settings = match facts.voices(&facts.seen.settings) {
-        Ok(settings) => settings,
+    let told = facts.voices(&facts.seen.settings).and_then(|settings| Ok((settings, facts.address(INITIATION_PATH)?)));
+    let (settings, wanted) = match told {
+        Ok(told) => told,
         Err(why) => return Finding::skipped(CHECK, why),
     };
     match settings["conversation_initiation_client_data_webhook"]["url"].as_str() {
@@ -171,9 +171,9 @@ fn initiation_webhook(facts: &Facts<'_>) -> Finding {
 }
 
 fn opt_out_tool(facts: &Facts<'_>) -> Finding {
-    let wanted = format!("{}{OPT_OUT_PATH}", facts.base);
-    let tools = match facts.voices(&facts.seen.tools) {
-        Ok(tools) => tools,
+    let told = facts.voices(&facts.seen.tools).and_then(|tools| Ok((tools, facts.address(OPT_OUT_PATH)?)));
+    let (tools, wanted) = match told {
+        Ok(told) => told,
         Err(why) => return Finding::skipped("opt-out-tool", why),
     };
     each(facts, "opt-out-tool", "has it", |_, told| {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Facts, Finding, cloud};
+use crate::vendors::Trouble;
 
 /// Seconds that a clock may differ before it is told, and before it must be mended. ElevenLabs' signatures are good for
 /// five minutes ahead.
@@ -14,6 +15,8 @@ const OLDEST_SERVER: u32 = 14;
 const DUE_SECS: i64 = 300;
 /// How long a call that has ended may lack something: reconcile looks much more often.
 const UNSETTLED_SECS: i64 = 4 * 3600;
+const REDEPLOY: &str = "Deploy the stack again: the bucket is gone, or health's role may not use it.";
+
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = vec![clock(facts), cloud::judge(&facts.seen.quota)];
     let names = ["database", "migrations", "bucket", "deployed-credentials", "queues", "dead-letters"];
@@ -21,6 +24,18 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
         Ok(health) => {
             let checks = [database, migrations, bucket, credentials, queues, dead_letters];
             findings.extend(checks.map(|check| check(health)));
+        }
+        // A check whose result cannot be kept is answered by this alone.
+        Err(Trouble::Refused(503, said)) if said.contains("bucket") => {
+            let others = names.iter().filter(|name| **name != "bucket");
+            findings.extend(others.map(|name| Finding::skipped(name, "see bucket")));
+            findings.push(Finding::fails("bucket", said.clone(), REDEPLOY));
+        }
+        // A check whose result cannot be kept is answered by this alone.
+        Err(Trouble::Refused(503, said)) if said.contains("bucket") => {
+            let others = names.iter().filter(|name| **name != "bucket");
+            findings.extend(others.map(|name| Finding::skipped(name, "see bucket")));
+            findings.push(Finding::fails("bucket", said.clone(), REDEPLOY));
         }
         Err(trouble) => {
             findings
@@ -101,11 +116,7 @@ fn migrations(health: &Value) -> Finding {
 fn bucket(health: &Value) -> Finding {
     match told(health, "bucket") {
         Some(check) if check["ok"] == true => Finding::ok("bucket", "answers"),
-        Some(check) => Finding::fails(
-            "bucket",
-            detail(check),
-            "Deploy the stack again: the bucket is gone, or health's role may not use it.",
-        ),
+        Some(check) => Finding::fails("bucket", detail(check), REDEPLOY),
         None => Finding::skipped("bucket", "not told"),
     }
 }

@@ -63,7 +63,7 @@ fn public_url(facts: &Facts<'_>) -> Finding {
 fn pair(check: &'static str, with: &Knock, without: &Knock, refused: u16, wanted: u16) -> Result<(), Finding> {
     let open = "The door takes what nobody signed. Deploy the program as it is, and let nothing answer in its place.";
     match (with, without) {
-        (_, Err(why)) => Err(Finding::fails(check, format!("the door: {why}"), "See public-url.")),
+        (_, Err(why)) => Err(Finding::skipped(check, format!("the door does not answer ({why}): see public-url"))),
         (_, Ok(404 | 405)) if refused == 401 => Err(Finding::fails(check, "there is no such door", "See public-url.")),
         (Ok(403), Ok(403)) if refused == 401 => {
             Err(Finding::skipped(check, "ELEVENLABS_WEBHOOK_ALLOWED_IPS keeps this machine out, as it should"))
@@ -72,6 +72,7 @@ fn pair(check: &'static str, with: &Knock, without: &Knock, refused: u16, wanted
             Err(Finding::fails(check, format!("HTTP {status} without a signature, {refused} was to be"), open))
         }
         (Err(why), _) => Err(Finding::skipped(check, why.clone())),
+        (Ok(status @ 500..), _) => Err(Finding::ok(check, format!("taken, but HTTP {status}: see bucket and queues"))),
         (Ok(status), _) if *status == refused || *status == wanted => Ok(()),
         (Ok(status), _) => Err(Finding::fails(
             check,

@@ -76,6 +76,14 @@ impl Facts<'_> {
         }
     }
 
+    /// Our own address with a path, as the vendors should have it; or why it is not known.
+    fn address(&self, path: &str) -> Result<String, String> {
+        match &self.seen.public {
+            Ok(_) => Ok(format!("{}{path}", self.base)),
+            Err(_) => Err("our address is not known: see public-url".to_owned()),
+        }
+    }
+
     /// An answer of ElevenLabs', or why nothing can be said.
     fn voices<'s, T>(&'s self, answer: &'s Result<T, Trouble>) -> Result<&'s T, String> {
         if self.seen.elevenlabs.is_err() {

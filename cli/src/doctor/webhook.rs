@@ -28,7 +28,13 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Finding> {
         }
     };
     findings.push(events(settings));
-    let wanted = format!("{}{WEBHOOK_PATH}", facts.base);
+    let wanted = match facts.address(WEBHOOK_PATH) {
+        Ok(wanted) => wanted,
+        Err(why) => {
+            findings.extend([checks[0], checks[1], checks[3]].map(|check| Finding::skipped(check, why.clone())));
+            return findings;
+        }
+    };
     let chosen = webhooks.iter().find(|webhook| webhook["webhook_id"] == settings["post_call_webhook_id"]);
     let ours = |webhook: &&Value| webhook["webhook_url"] == wanted.as_str();
     let Some(webhook) = chosen.filter(ours) else {

@@ -25,7 +25,7 @@ pub struct FirstCall {
     /// Our name of the agent; may be left out when there is only one.
     #[arg(long)]
     pub agent: Option<String>,
-    /// Call a number that is not in OWN_NUMBERS without asking. The guard is asked in any case.
+    /// Call a number that is not in `OWN_NUMBERS` without asking. The guard is asked in any case.
     #[arg(long)]
     pub yes: bool,
     /// Call although doctor found something.

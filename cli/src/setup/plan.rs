@@ -193,42 +193,42 @@ fn initiation(state: &State, base: &str, secret: &Secret, steps: &mut Vec<Step>)
 
 /// Imports the number, or assigns it; answers it as it is written there.
 fn number(state: &State, steps: &mut Vec<Step>) -> String {
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let text = |number: &Value| number["phone_number"].as_str().unwrap_or_default().to_owned();
-    let there = state.numbers.iter().find(|number| text(number) == state.number);
-    let similar = || state.numbers.iter().find(|number| digits(&text(number)) == digits(&state.number));
-    let Some(there) = there.or_else(similar) else {
+    let digits = |number: &str| number.chars().filter(char::is_ascii_digit).collect::<String>();
+    let written = |entry: &Value| entry["phone_number"].as_str().unwrap_or_default().to_owned();
+    let same = state.numbers.iter().find(|entry| written(entry) == state.number);
+    let by_digits = || state.numbers.iter().find(|entry| digits(&written(entry)) == digits(&state.number));
+    let Some(found) = same.or_else(by_digits) else {
         let body = json!({ "provider": "sip_trunk", "phone_number": state.number, "label": format!("11Wire {}", state.name),
             "agent_id": state.agent_id, "inbound_trunk_config": { "media_encryption": "allowed" } });
         let line = format!("+ SIP number {} → {}", state.number, state.agent_id);
         steps.push(step("number", line, Method::POST, "/v1/convai/phone-numbers", body));
         return state.number.clone();
     };
-    let assigned = &there["assigned_agent"]["agent_id"];
+    let assigned = &found["assigned_agent"]["agent_id"];
     if *assigned != state.agent_id.as_str() {
-        let path = format!("/v1/convai/phone-numbers/{}", there["phone_number_id"].as_str().unwrap_or_default());
-        let line = format!("~ SIP number {}: {assigned} → {}", text(there), state.agent_id);
+        let path = format!("/v1/convai/phone-numbers/{}", found["phone_number_id"].as_str().unwrap_or_default());
+        let line = format!("~ SIP number {}: {assigned} → {}", written(found), state.agent_id);
         steps.push(step("number", line, Method::PATCH, path, json!({ "agent_id": state.agent_id })));
     }
-    text(there)
+    written(found)
 }
 
 /// The agent's switch, tool, field and the vendor's own tools.
 fn agent(state: &State, base: &str, secret: &Secret, steps: &mut Vec<Step>) {
     let path = format!("/v1/convai/agents/{}", state.agent_id);
     let agent = &state.agent;
-    let mut patch = |key, line: &str, body| steps.push(step(key, line.to_owned(), Method::PATCH, path.clone(), body));
+    let mut change = |key, line: &str, body| steps.push(step(key, line.to_owned(), Method::PATCH, path.clone(), body));
     if agent.pointer(SWITCH) != Some(&Value::Bool(true)) {
         let overrides = json!({ "enable_conversation_initiation_client_data_from_webhook": true });
         let body = json!({ "platform_settings": { "overrides": overrides } });
-        patch("agent asks", "~ agent: asks the initiation webhook → on", body);
+        change("agent asks", "~ agent: asks the initiation webhook → on", body);
     }
     let collected = agent["platform_settings"]["data_collection"].as_object().cloned().unwrap_or_default();
     if !["opt_out", "do_not_call"].iter().any(|field| collected.contains_key(*field)) {
         // All of them: whether a map is merged or replaced is not documented.
         let mut fields = collected;
         fields.insert("opt_out".to_owned(), json!({ "type": "boolean", "description": FIELD }));
-        patch(
+        change(
             "agent collects",
             "+ agent: data collection field opt_out",
             json!({ "platform_settings": { "data_collection": fields } }),
@@ -242,7 +242,7 @@ fn agent(state: &State, base: &str, secret: &Secret, steps: &mut Vec<Step>) {
             let body =
                 json!({ "conversation_config": { "agent": { "prompt": { "built_in_tools": { name: tool } } } } });
             let key = if name == "end_call" { "agent hangs up" } else { "agent knows voicemail" };
-            patch(key, &format!("+ agent: tool {name}"), body);
+            change(key, &format!("+ agent: tool {name}"), body);
         }
     }
     tool(state, base, secret, steps);
