@@ -39,6 +39,12 @@ impl Client {
         Ok(Self { http, url: deployment.url, token: deployment.token })
     }
 
+    /// The address, without a slash at its end.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.url
+    }
+
     /// Reads.
     ///
     /// # Errors

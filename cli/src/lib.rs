@@ -1,7 +1,12 @@
 //! The command line of 11Wire: asks and commands a deployment over its API, as a person would.
 
 pub mod client;
+pub mod doctor;
 pub mod failure;
+pub mod first_call;
+pub mod here;
+pub mod setup;
+pub mod vendors;
 
 mod agents;
 mod aws;
@@ -31,6 +36,9 @@ use std::process::ExitCode;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use failure::Failure;
+
+pub use crate::client::Client;
+use crate::here::Here;
 
 const EPILOGUE: &str = "\
 Every command takes --help, with examples. docs/cli.md goes by task.
@@ -100,6 +108,12 @@ enum Command {
     Replay(replay::Replay),
     Redrive(redrive::Redrive),
     Webhook(webhook::Webhook),
+    /// Check from outside what a person gets wrong, and say how to mend it.
+    Doctor(doctor::Doctor),
+    /// Set ElevenLabs up for a deployment, and register an agent; shows what it will change, and asks.
+    Setup(setup::Setup),
+    /// Ring a phone of yours, show what happens, and write down how the vendors behave.
+    FirstCall(first_call::FirstCall),
     Profile(profile::Profile),
     Completions(completions::Completions),
 }
@@ -159,6 +173,9 @@ async fn obey(cli: &Cli) -> Result<(), Failure> {
         Command::Replay(it) => it.run(global).await,
         Command::Redrive(it) => it.run(global).await,
         Command::Webhook(it) => it.run(global).await,
+        Command::Doctor(doctor) => Box::pin(doctor::run(global, doctor, &Here::of_process())).await,
+        Command::Setup(setup) => Box::pin(setup::run(global, setup, &Here::of_process())).await,
+        Command::FirstCall(wish) => Box::pin(first_call::run(global, wish, &Here::of_process())).await,
         Command::Profile(it) => it.run(global),
         Command::Completions(it) => it.run(),
     }
