@@ -132,11 +132,12 @@ impl Asked {
 
     /// Which page; `id` reads the cursor's second half.
     pub(crate) fn slice<I>(&mut self, id: impl FnOnce(&str) -> Option<I>) -> Slice<I> {
+        let most = self.limit();
         let after = self.cursor(|text| {
             let (at, rest) = text.split_once('_')?;
             Some((at.parse().ok()?, id(rest)?))
         });
-        Slice { after, most: self.limit() }
+        Slice { after, most }
     }
 
     /// How many entries.
