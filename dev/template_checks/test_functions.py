@@ -112,7 +112,11 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
     "import-contacts": own("ImportsQueue") | s3("imports", "GetObject", "PutObject"),
     "campaign-trigger": send("CallsQueue", "TrunkCallsQueue"),
     "api": (
-        s3("imports", "GetObject", "PutObject") | s3("recordings", "GetObject") | send("CallsQueue", "ImportsQueue")
+        s3("imports", "GetObject", "PutObject")
+        | s3("recordings", "GetObject")
+        | s3("raw", "GetObject")
+        | s3("health", "GetObject")
+        | send("CallsQueue", "ImportsQueue")
     ),
     "health": (
         s3("health", "GetObject", "PutObject")

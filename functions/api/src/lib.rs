@@ -4,6 +4,7 @@ mod agents;
 mod calls;
 mod campaign_body;
 mod campaigns;
+mod console;
 mod contacts;
 mod guard;
 mod imports;
@@ -114,6 +115,7 @@ pub fn router(app: App) -> Router {
         .route("/api/agents", get(list_agents).post(post_agent))
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
         .merge(calls::routes())
+        .merge(console::routes())
         .merge(campaigns::routes())
         .merge(contacts::routes())
         .merge(stops::routes())

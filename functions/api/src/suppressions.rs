@@ -48,9 +48,9 @@ fn caller(app: &App, headers: &HeaderMap, scope: Scope) -> Result<Caller, Answer
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Asked {
-    number: Option<String>,
-    cursor: Option<String>,
+pub(crate) struct Asked {
+    pub(crate) number: Option<String>,
+    pub(crate) cursor: Option<String>,
     limit: Option<String>,
     /// Of reviews: `open` (default) or `all`.
     state: Option<String>,
@@ -76,12 +76,12 @@ impl Asked {
         read().map(Some).ok_or_else(|| field("cursor", "is none of ours", mend))
     }
 
-    fn after(&self) -> Result<Option<After>, Answer> {
+    pub(crate) fn after(&self) -> Result<Option<After>, Answer> {
         Ok(self.cursor()?.map(|(at, number)| After { at, number }))
     }
 }
 
-fn cursor(at: Timestamp, name: &str) -> String {
+pub(crate) fn cursor(at: Timestamp, name: &str) -> String {
     hex::encode(format!("{}/{name}", at.as_microsecond()))
 }
 
@@ -89,12 +89,12 @@ fn field(name: &str, problem: &str, mend: &str) -> Answer {
     wrong(Problem::fields(vec![FieldError::new(name, problem, mend)]))
 }
 
-fn number_of(text: &str) -> Result<PhoneNumber, FieldError> {
+pub(crate) fn number_of(text: &str) -> Result<PhoneNumber, FieldError> {
     let mend = "Write it in E.164 form, such as +14155550123.";
     PhoneNumber::parse(text).map_err(|problem| FieldError::new("number", problem.to_string(), mend))
 }
 
-fn reason_of(body: &Value) -> Result<String, FieldError> {
+pub(crate) fn reason_of(body: &Value) -> Result<String, FieldError> {
     let reason = body["reason"].as_str().map(str::trim).filter(|reason| !reason.is_empty());
     let mend = format!("Say why, in 1 to {LONGEST_REASON} characters: it is kept.");
     let reason = reason.ok_or_else(|| FieldError::new("reason", "is missing", mend.as_str()))?;

@@ -5,7 +5,9 @@ mod calls;
 mod contacts;
 mod conversations;
 mod deliveries;
+mod figures;
 mod number;
+mod overview;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -15,7 +17,9 @@ pub use calls::{CallFilter, Recording};
 pub use contacts::ContactFilter;
 pub use conversations::ConversationFilter;
 pub use deliveries::DeliveryFilter;
+pub use figures::{DueHour, LAST_ATTEMPTS, PlaceHour};
 pub use number::DOSSIER_MOST;
+pub use overview::HourCount;
 
 /// An entry of a list, and its place in it.
 #[derive(Debug, Clone, PartialEq)]
