@@ -149,7 +149,12 @@ async fn create(
 }
 
 /// An import that waits for its file, for whoever may.
-pub(crate) async fn made(app: &App, campaign_id: Uuid, wish: &Wish, requested_by: String) -> Result<Box<Import>, Answer> {
+pub(crate) async fn made(
+    app: &App,
+    campaign_id: Uuid,
+    wish: &Wish,
+    requested_by: String,
+) -> Result<Box<Import>, Answer> {
     let now = (app.now)();
     let id = new_id(now, (app.draw)());
     let new = NewImport {

@@ -39,7 +39,7 @@ pub(crate) fn calls(count: u32, created: &str) -> String {
     )
 }
 
-async fn fill(client: &Client) {
+pub(crate) async fn fill(client: &Client) {
     client.batch_execute(&calls(100_000, "'2026-01-01'::timestamptz + at * interval '4 minutes'")).await.unwrap();
     client
         .batch_execute(

@@ -36,7 +36,8 @@ async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
 }
 
 fn one(visit: &Visit, agent: &Agent, health: &[Value]) -> Markup {
-    let own: Vec<&Value> = health.iter().filter(|one| agent.caller_ids.iter().any(|number| one["number"] == number.as_str())).collect();
+    let own: Vec<&Value> =
+        health.iter().filter(|one| agent.caller_ids.iter().any(|number| one["number"] == number.as_str())).collect();
     html! { section id=(agent.name) {
         h2 { (text::plain(&agent.name)) }
         dl class="facts" {

@@ -97,12 +97,14 @@ fn zone(view: &Value, timeline: &Value) -> Option<String> {
 }
 
 fn facts(visit: &Visit, view: &Value, timeline: &Value) -> Markup {
-    let began = ["answered_at", "ringing_at", "placed_at", "created_at"].iter().find_map(|name| text::moment(&view[*name]));
+    let began =
+        ["answered_at", "ringing_at", "placed_at", "created_at"].iter().find_map(|name| text::moment(&view[*name]));
     let theirs = zone(view, timeline).zip(began).and_then(|(zone, at)| text::clock_at(at, &zone));
     let number = text::word(&view["to"]);
     let lasted = view["duration_secs"].as_i64().map_or_else(|| "–".to_owned(), text::duration);
     let agent = text::word(&view["agent"]);
-    let missing: Vec<String> = view["missing"].as_array().into_iter().flatten().map(|piece| text::word(piece).into_owned()).collect();
+    let missing: Vec<String> =
+        view["missing"].as_array().into_iter().flatten().map(|piece| text::word(piece).into_owned()).collect();
     let campaign = view["campaign"].as_str();
     html! {
         dl class="facts" {
@@ -200,7 +202,8 @@ fn events(timeline: &Value) -> Markup {
 }
 
 fn row(event: &Value, budget: &mut usize) -> Markup {
-    let fact: Vec<String> = event["fact"].as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()).map(fact).collect();
+    let fact: Vec<String> =
+        event["fact"].as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()).map(fact).collect();
     let raw = event["raw"].as_object().map(|raw| serde_json::to_string_pretty(raw).unwrap_or_default());
     let raw = raw.map(|raw| text::cut(&text::plain(&raw), LONGEST_RAW).into_owned()).filter(|raw| raw.len() <= *budget);
     *budget -= raw.as_deref().map_or(0, str::len);
@@ -227,7 +230,8 @@ async fn raw(State(app): State<Arc<App>>, _visit: Visit, Path(text_id): Path<Str
     let conversation = view["conversation"]["id"].as_str().ok_or_else(none)?;
     let conversation = app.store.conversation(conversation).await?.ok_or_else(none)?;
     let key = conversation["raw_key"].as_str().ok_or_else(none)?;
-    let url = app.blobs.link_to_get(key, LINK_VALID, &format!("{text_id}.json")).await.map_err(|error| no_bucket(&error))?;
+    let url =
+        app.blobs.link_to_get(key, LINK_VALID, &format!("{text_id}.json")).await.map_err(|error| no_bucket(&error))?;
     Ok(see_other(&url))
 }
 

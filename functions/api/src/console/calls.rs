@@ -25,7 +25,9 @@ const FILTERS: [&str; 8] = ["text", "number", "outcome", "state", "campaign", "a
 async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
     let mut pairs = visit.query.clone();
     // A field for a time has no zone: it is UTC, as the page says.
-    for (_, value) in pairs.iter_mut().filter(|(name, value)| matches!(name.as_str(), "from" | "to") && value.len() == 16) {
+    for (_, value) in
+        pairs.iter_mut().filter(|(name, value)| matches!(name.as_str(), "from" | "to") && value.len() == 16)
+    {
         value.push_str(":00Z");
     }
     let (filter, slice) = wanted(pairs)?;
@@ -34,7 +36,10 @@ async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
     let asked: Vec<(&str, &str)> = FILTERS.iter().map(|name| (*name, visit.asked(name))).collect();
     let first = visit.to(&format!("calls?{}", text::query(&asked)));
     let next = calls.last().filter(|_| full).map(|last| {
-        format!("{first}&{}", text::query(&[("cursor", &format!("{}_{}", last.at, last.id)), ("limit", visit.asked("limit"))]))
+        format!(
+            "{first}&{}",
+            text::query(&[("cursor", &format!("{}_{}", last.at, last.id)), ("limit", visit.asked("limit"))])
+        )
     });
     let main = html! {
         h1 { "Calls" }

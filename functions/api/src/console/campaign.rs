@@ -166,7 +166,12 @@ async fn people(State(app): State<Arc<App>>, visit: Visit, Path(id): Path<String
     let after = word("after");
     let found = app.store.contacts_explained(campaign.id, &filter, after.as_deref(), PEOPLE).await?;
     let full = i64::try_from(found.len()).is_ok_and(|count| count >= PEOPLE);
-    let kept = |after: &str| format!("people?{}", text::query(&[("status", visit.asked("status")), ("outcome", visit.asked("outcome")), ("after", after)]));
+    let kept = |after: &str| {
+        format!(
+            "people?{}",
+            text::query(&[("status", visit.asked("status")), ("outcome", visit.asked("outcome")), ("after", after)])
+        )
+    };
     let next = found.last().filter(|_| full).and_then(|last| last["number"].as_str()).map(kept);
     let main = html! {
         p class="crumb" { a href=(visit.to("campaigns")) { "Campaigns" } " / " a href=(visit.to(&format!("campaigns/{}", campaign.id))) { (text::plain(&campaign.name)) } }
@@ -202,7 +207,14 @@ async fn go(State(app): State<Arc<App>>, visit: Visit, Path(id): Path<String>, F
         "resume" => (Standing::Running, "resumed"),
         "pause" => (Standing::Paused, "paused"),
         "cancel" => (Standing::Canceled, "canceled"),
-        _ => return Err(Problem::new(422, "Unprocessable Content", "A campaign starts, pauses, resumes or is canceled.").into()),
+        _ => {
+            return Err(Problem::new(
+                422,
+                "Unprocessable Content",
+                "A campaign starts, pauses, resumes or is canceled.",
+            )
+            .into());
+        }
     };
     let reason = Some(field(&fields, "reason").trim()).filter(|reason| !reason.is_empty());
     if reason.is_some_and(|reason| reason.len() > 500 || reason.contains('\0')) {

@@ -23,7 +23,8 @@ const PAGE: i64 = 25;
 
 async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
     let cursor = visit.asked("cursor").split_once('_');
-    let after: Option<(Timestamp, Uuid)> = cursor.and_then(|(at, id)| Some((at.parse().ok()?, Uuid::parse_str(id).ok()?)));
+    let after: Option<(Timestamp, Uuid)> =
+        cursor.and_then(|(at, id)| Some((at.parse().ok()?, Uuid::parse_str(id).ok()?)));
     let campaigns = app.store.campaigns(after, PAGE).await?;
     let mut rows = Vec::new();
     for campaign in campaigns {

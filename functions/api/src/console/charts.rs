@@ -92,7 +92,9 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// The answer rate by weekday and hour.
 pub(super) fn heat(title: &str, week: &Week) -> Markup {
-    let cells = || week.iter().zip(DAYS).flat_map(|(hours, day)| hours.iter().enumerate().map(move |(hour, n)| (day, hour, *n)));
+    let cells = || {
+        week.iter().zip(DAYS).flat_map(|(hours, day)| hours.iter().enumerate().map(move |(hour, n)| (day, hour, *n)))
+    };
     html! {
         figure class="chart" {
             figcaption { (title) }

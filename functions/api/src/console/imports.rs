@@ -66,7 +66,9 @@ async fn page(State(app): State<Arc<App>>, visit: Visit, Path((campaign, import)
     let owner = app.store.campaign(import.campaign_id).await?;
     let name = owner.map(|owner| owner.name).unwrap_or_default();
     let rows = match &import.report_key {
-        Some(key) if import.bad <= FEW => bad_rows(&String::from_utf8_lossy(&app.blobs.get(key).await.map_err(|error| no_bucket(&error))?)),
+        Some(key) if import.bad <= FEW => {
+            bad_rows(&String::from_utf8_lossy(&app.blobs.get(key).await.map_err(|error| no_bucket(&error))?))
+        }
         _ => Vec::new(),
     };
     let file = import.filename.clone().unwrap_or_else(|| "A file".to_owned());

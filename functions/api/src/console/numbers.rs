@@ -90,7 +90,10 @@ fn consents(contacts: &[Value]) -> Markup {
 fn said(visit: &Visit, decisions: &[Value]) -> Markup {
     let rules = |one: &Value| {
         let rules = one["because"].as_array().into_iter().flatten();
-        rules.map(|rule| format!("{} ({})", text::spoken(&text::word(&rule["rule"])), text::word(&rule["source"]))).collect::<Vec<_>>().join("; ")
+        rules
+            .map(|rule| format!("{} ({})", text::spoken(&text::word(&rule["rule"])), text::word(&rule["source"])))
+            .collect::<Vec<_>>()
+            .join("; ")
     };
     html! { table {
         thead { tr { th scope="col" { "Said" } th scope="col" { "Because" } th scope="col" { "Rules of" } th scope="col" { "Time" } } }

@@ -83,7 +83,8 @@ fn attention(visit: &Visit, standing: &Value, stops: &[Stop]) -> Markup {
 fn figures_of(visit: &Visit, standing: &Value, counts: &[HourCount], limit: u32) -> Markup {
     let (answered, dialled) = figures::dialled(counts);
     let n = |value: &Value| value.as_i64().unwrap_or(0);
-    let live: i64 = standing["agents"].as_array().map_or(0, |agents| agents.iter().map(|agent| n(&agent["live"])).sum());
+    let live: i64 =
+        standing["agents"].as_array().map_or(0, |agents| agents.iter().map(|agent| n(&agent["live"])).sum());
     let spend = standing["spend"]["fiat"].as_f64().unwrap_or(0.0);
     let oldest = text::moment(&standing["unsettled"]["oldest"]);
     html! {

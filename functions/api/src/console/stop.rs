@@ -14,8 +14,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::errors::{Shown, see_other};
-use super::visit::{Fields, Tab, Visit, field};
 use super::text;
+use super::visit::{Fields, Tab, Visit, field};
 use crate::App;
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -28,7 +28,8 @@ const CHOICE: i64 = 50;
 async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
     let agents = app.store.agents().await?;
     let campaigns = app.store.campaigns(None, CHOICE).await?;
-    let open = campaigns.iter().filter(|one| !matches!(one.state, campaign::State::Canceled | campaign::State::Finished));
+    let open =
+        campaigns.iter().filter(|one| !matches!(one.state, campaign::State::Canceled | campaign::State::Finished));
     let mut scopes = vec![("all/".to_owned(), "everything".to_owned())];
     scopes.extend(open.map(|one| (format!("campaign/{}", one.id), format!("campaign {}", one.name))));
     scopes.extend(agents.iter().map(|one| (format!("agent/{}", one.name), format!("agent {}", one.name))));
@@ -100,7 +101,8 @@ fn lifted(stops: &[Stop]) -> Markup {
 async fn stop(State(app): State<Arc<App>>, visit: Visit, Form(fields): Form<Fields>) -> Shown {
     visit.check(Scope::Call, &fields)?;
     let (scope, value) = field(&fields, "what").split_once('/').unwrap_or_default();
-    let mut wish = json!({ "scope": scope, "reason": field(&fields, "reason"), "hang_up": field(&fields, "hang_up") == "yes" });
+    let mut wish =
+        json!({ "scope": scope, "reason": field(&fields, "reason"), "hang_up": field(&fields, "hang_up") == "yes" });
     if !value.is_empty() {
         wish["value"] = value.into();
     }

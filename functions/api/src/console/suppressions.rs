@@ -33,7 +33,10 @@ async fn page(State(app): State<Arc<App>>, visit: Visit, Query(asked): Query<Ask
     let reviews = app.store.opt_out_reviews(true, None, REVIEWS).await?;
     let found = app.store.suppressions(after.as_ref(), PAGE).await?;
     let full = i64::try_from(found.len()).is_ok_and(|count| count >= PAGE);
-    let next = found.last().filter(|_| full).map(|last| visit.to(&format!("suppressions?cursor={}", cursor(last.suppressed_at, &last.number))));
+    let next = found
+        .last()
+        .filter(|_| full)
+        .map(|last| visit.to(&format!("suppressions?cursor={}", cursor(last.suppressed_at, &last.number))));
     let main = html! {
         h1 { "Do not call" }
         h2 { "To look at" }
@@ -110,7 +113,8 @@ pub(super) fn of_number(visit: &Visit, number: &str, known: &Value) -> Markup {
 async fn add(State(app): State<Arc<App>>, visit: Visit, Form(fields): Form<Fields>) -> Shown {
     visit.check(Scope::Call, &fields)?;
     let number = number_of(field(&fields, "number")).map_err(|error| Problem::fields(vec![error]))?;
-    let reason = reason_of(&json!({ "reason": field(&fields, "reason") })).map_err(|error| Problem::fields(vec![error]))?;
+    let reason =
+        reason_of(&json!({ "reason": field(&fields, "reason") })).map_err(|error| Problem::fields(vec![error]))?;
     let fresh = app.store.suppress(number.as_str(), &reason, &visit.caller.name, visit.now).await?;
     tracing::info!(fresh, by = visit.caller.name, "suppressed");
     let done = if fresh { "suppressed" } else { "known" };
@@ -120,7 +124,8 @@ async fn add(State(app): State<Arc<App>>, visit: Visit, Form(fields): Form<Field
 async fn remove(State(app): State<Arc<App>>, visit: Visit, Form(fields): Form<Fields>) -> Shown {
     visit.check(Scope::Admin, &fields)?;
     let number = number_of(field(&fields, "number")).map_err(|error| Problem::fields(vec![error]))?;
-    let reason = reason_of(&json!({ "reason": field(&fields, "reason") })).map_err(|error| Problem::fields(vec![error]))?;
+    let reason =
+        reason_of(&json!({ "reason": field(&fields, "reason") })).map_err(|error| Problem::fields(vec![error]))?;
     if !app.store.unsuppress(number.as_str(), &reason, &visit.caller.name, visit.now).await? {
         return Err(Problem::not_found("This number is not suppressed.").into());
     }
@@ -128,13 +133,19 @@ async fn remove(State(app): State<Arc<App>>, visit: Visit, Form(fields): Form<Fi
     Ok(see_other(&visit.to(&format!("numbers/{}?done=allowed", text::escaped(number.as_str())))))
 }
 
-async fn decide(State(app): State<Arc<App>>, visit: Visit, Path(call): Path<String>, Form(fields): Form<Fields>) -> Shown {
+async fn decide(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Path(call): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Shown {
     let (decision, scope, done) = match field(&fields, "decision") {
         "remove" => (Decision::Remove, Scope::Admin, "removed"),
         _ => (Decision::Keep, Scope::Call, "kept"),
     };
     visit.check(scope, &fields)?;
-    let reason = reason_of(&json!({ "reason": field(&fields, "reason") })).map_err(|error| Problem::fields(vec![error]))?;
+    let reason =
+        reason_of(&json!({ "reason": field(&fields, "reason") })).map_err(|error| Problem::fields(vec![error]))?;
     let missing = || Problem::not_found("There is no review of this call.");
     let call_id = Uuid::parse_str(&call).map_err(|_| missing())?;
     match app.store.resolve_opt_out(call_id, decision, &reason, &visit.caller.name, visit.now).await? {

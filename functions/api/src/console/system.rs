@@ -33,7 +33,13 @@ async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
     let refused: Vec<Value> = refused.into_iter().map(|entry| entry.view).collect();
     let schema = migrations::current(&app.store).await?;
     // The page is of use without it.
-    let health = app.blobs.get(HEALTH).await.ok().and_then(|body| serde_json::from_slice::<Value>(&body).ok()).unwrap_or_default();
+    let health = app
+        .blobs
+        .get(HEALTH)
+        .await
+        .ok()
+        .and_then(|body| serde_json::from_slice::<Value>(&body).ok())
+        .unwrap_or_default();
     let main = html! {
         h1 { "System" }
         div class="two" id="machinery" data-live="" {
@@ -72,7 +78,12 @@ fn checks(visit: &Visit, health: &Value) -> Markup {
 }
 
 fn overdue(visit: &Visit, machinery: &Value) -> Markup {
-    let kinds = [("due", "Calls to place"), ("settling", "Calls to settle"), ("recordings", "Recordings to fetch"), ("imports", "Imports")];
+    let kinds = [
+        ("due", "Calls to place"),
+        ("settling", "Calls to settle"),
+        ("recordings", "Recordings to fetch"),
+        ("imports", "Imports"),
+    ];
     html! { table {
         thead { tr { th scope="col" { "Work" } th scope="col" { "Waits" } th scope="col" { "Oldest" } } }
         tbody { @for (name, what) in kinds { tr {
@@ -102,7 +113,13 @@ fn webhooks(machinery: &Value) -> Markup {
 
 fn days(machinery: &Value) -> Markup {
     let days = machinery["days"].as_array().cloned().unwrap_or_default();
-    let columns = [("placed", "Placed"), ("settled", "Settled"), ("healed", "Healed"), ("given_up", "Given up"), ("double_dials", "Rang twice")];
+    let columns = [
+        ("placed", "Placed"),
+        ("settled", "Settled"),
+        ("healed", "Healed"),
+        ("given_up", "Given up"),
+        ("double_dials", "Rang twice"),
+    ];
     html! {
         @if days.is_empty() { p class="none" { "No call was placed in seven days." } } @else { table {
             thead { tr { th scope="col" { "Day" } @for (_, name) in columns { th scope="col" { (name) } } th scope="col" { "Open" } } }

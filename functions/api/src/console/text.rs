@@ -41,9 +41,8 @@ pub(super) fn spoken(word: &str) -> String {
 pub(super) fn tone(word: &str) -> &'static str {
     match word {
         "answered" | "running" | "done" | "allow" | "ok" | "success" | "stored" => "good",
-        "voicemail" | "screened" | "queued" | "ringing" | "in_progress" | "placing" | "intent" | "calling" | "superseded" => {
-            "soft"
-        }
+        "voicemail" | "screened" | "queued" | "ringing" | "in_progress" | "placing" | "intent" | "calling"
+        | "superseded" => "soft",
         "abandoned" | "failed" | "network_blocked" | "unreachable" | "unknown" | "refused" | "block" | "failure"
         | "failing" => "bad",
         "paused" | "defer" | "exhausted" => "warn",

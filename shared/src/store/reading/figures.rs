@@ -135,11 +135,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn caller_id_health(&self, numbers: &[String], since: Timestamp) -> Result<Value, StoreError> {
-        let typed = [
-            (&numbers as _, Type::TEXT_ARRAY),
-            (&since as _, Type::TIMESTAMPTZ),
-            (&CALLER_ID_CALLS as _, Type::INT8),
-        ];
+        let typed =
+            [(&numbers as _, Type::TEXT_ARRAY), (&since as _, Type::TIMESTAMPTZ), (&CALLER_ID_CALLS as _, Type::INT8)];
         let mut session = self.session().await?;
         Ok(session.client()?.query_typed_one(CALLER_IDS, &typed).await?.get(0))
     }
