@@ -20,7 +20,6 @@ pub struct Stage {
 /// A campaign with an attempt at everybody but one, single calls that came to something, a stop that was lifted, a number
 /// that is not called.
 pub async fn set() -> Stage {
-    println!("stage");
     let world = World::start().await;
     let talked = world.call("+14155550101").await;
     world.settled(talked).await;

@@ -160,9 +160,7 @@ impl Walk<'_> {
 
 async fn walk(width: u32, height: u32) {
     let stage = set().await;
-    println!("the stage is set");
     let walk = Walk { browser: Browser::open(width, height).await, stage: &stage, width };
-    println!("browser open");
     walk.sign_in().await;
     walk.why_a_call_failed().await;
     walk.hear_one_that_worked().await;

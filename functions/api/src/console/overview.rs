@@ -6,6 +6,7 @@ use axum::extract::State;
 use elevenwire::auth::Scope;
 use elevenwire::store::reading::{CallFilter, Entry, HourCount, Slice};
 use elevenwire::store::stops::Stop;
+use elevenwire::store::{Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use serde_json::Value;
@@ -27,8 +28,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
     let counts = app.store.outcomes_by_hour(from, later).await?;
     let standing = app.store.overview(now, from).await?;
     let stops: Vec<Stop> = app.store.stops().await?.into_iter().filter(|stop| stop.lifted_at.is_none()).collect();
-    let failed = CallFilter { outcome: Some("failed".to_owned()), ..CallFilter::default() };
-    let failed = app.store.calls(&failed, &Slice { after: None, most: LISTED }).await?;
+    let failed = failed(&app.store).await?;
     let latest = app.store.calls(&CallFilter::default(), &Slice { after: None, most: LISTED }).await?;
     let main = html! {
         h1 { "Overview" }
@@ -42,19 +42,31 @@ pub(super) async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
             }
             section id="agents" data-live="" { h2 { "Live calls" } (agents(&visit, &standing)) }
         }
-        (list(&visit, "failed", "Calls that failed last", "calls?outcome=failed", &failed))
-        (list(&visit, "latest", "Calls that were made last", "calls", &latest))
+        (list(&visit, "failed", "Calls that failed last", "calls?outcome=failed", "All technical failures", &failed))
+        (list(&visit, "latest", "Calls that were made last", "calls", "All calls", &latest))
     };
     Ok(visit.page("Overview", Tab::Overview, &main))
 }
 
-fn list(visit: &Visit, id: &str, title: &str, all: &str, entries: &[Entry<Uuid>]) -> Markup {
+/// What went wrong last, of every kind.
+async fn failed(store: &Store) -> Result<Vec<Entry<Uuid>>, StoreError> {
+    let mut found = Vec::new();
+    for outcome in ["failed", "abandoned", "network_blocked", "unreachable"] {
+        let filter = CallFilter { outcome: Some(outcome.to_owned()), ..CallFilter::default() };
+        found.extend(store.calls(&filter, &Slice { after: None, most: LISTED }).await?);
+    }
+    found.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.id)));
+    found.truncate(usize::try_from(LISTED).unwrap_or(0));
+    Ok(found)
+}
+
+fn list(visit: &Visit, id: &str, title: &str, all: &str, words: &str, entries: &[Entry<Uuid>]) -> Markup {
     html! {
         section id=(id) data-live="" {
             h2 { (title) }
             @if entries.is_empty() { p class="none" { "None." } } @else {
                 (calls::table(visit, title, entries))
-                p class="further" { a href=(visit.to(all)) { "All of them" } }
+                p class="further" { a href=(visit.to(all)) { (words) } }
             }
         }
     }
