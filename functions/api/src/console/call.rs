@@ -83,7 +83,7 @@ fn explanation(view: &Value) -> Markup {
         div class="explained" id="explanation" {
             p class="lead" { (text::word(&told["what"])) }
             p { (text::word(&told["why"])) }
-            @if !text::word(&told["next"]).is_empty() { p class="hint" { (text::word(&told["next"])) } }
+            @if !text::word(&told["next"]).is_empty() { p { span class="hint" { "What is next: " } (text::word(&told["next"])) } }
             @if !text::word(&told["who"]).is_empty() { p class="hint" { "Decided by: " (text::spoken(&text::word(&told["who"]))) "." } }
         }
     }

@@ -40,7 +40,7 @@ fn scale(most: i64) -> i64 {
 pub(super) fn bars(title: &str, series: &[(&str, &str)], columns: &[Column]) -> Markup {
     let most = columns.iter().map(|column| column.values.iter().sum()).max().unwrap_or(0);
     let top = scale(most);
-    let step = (WIDTH - LEFT) / paper(i64::try_from(columns.len().max(1)).unwrap_or(1));
+    let step = (WIDTH - LEFT) / paper(i64::try_from(columns.len().max(12)).unwrap_or(12));
     let high = |n: i64| paper(n) / paper(top) * (FLOOR - 12.0);
     html! {
         figure class="chart" {
@@ -136,16 +136,18 @@ pub(super) fn funnel(title: &str, steps: &[(&str, i64)]) -> Markup {
     html! {
         figure class="chart" {
             figcaption { (title) }
-            svg viewBox={ "0 0 480 " (steps.len() * 26) } aria-hidden="true" {
-                @for (at, (_, n)) in (0_i64..).zip(steps) {
-                    rect class="track" x="0" y=(at * 26 + 3) width="480" height="20" rx="2" {}
-                    rect class="accent" x="0" y=(at * 26 + 3) width={ (format!("{:.1}", paper(*n) / paper(most) * 480.0)) } height="20" rx="2" {}
-                }
-            }
-            table class="tight" {
-                thead { tr { th scope="col" { "Step" } th scope="col" { "People" } th scope="col" { "Of all" } } }
+            table class="tight full" {
+                thead { tr { th scope="col" { "Step" } th scope="col" { "People" } th scope="col" { "Of all" } td {} } }
                 tbody { @for (name, n) in steps {
-                    tr { th scope="row" { (name) } td { (text::count(*n)) } td { (text::percent(*n, most)) } }
+                    tr {
+                        th scope="row" { (name) }
+                        td { (text::count(*n)) }
+                        td { (text::percent(*n, most)) }
+                        td class="bar" { svg viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true" {
+                            rect class="track" width="100" height="12" {}
+                            rect class="accent" height="12" width={ (format!("{:.1}", paper(*n) / paper(most) * 100.0)) } {}
+                        } }
+                    }
                 } }
             }
         }
