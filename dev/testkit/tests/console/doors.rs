@@ -84,7 +84,7 @@ async fn a_token_that_may_read_sees_no_button_that_would_be_refused() {
     let call = world.call("+14155550101").await;
     let reader = Visitor::sign_in(&world, READ_TOKEN).await;
     for path in [
-        "".to_owned(),
+        String::new(),
         "/stop".to_owned(),
         "/suppressions".to_owned(),
         format!("/calls/{call}"),

@@ -16,9 +16,14 @@ async fn pages_are_fast_at_a_hundred_thousand_calls() {
     let client = world.database.client().await;
     reading_plans::fill(&client).await;
     // Its campaigns have names; calls know them by id.
-    client.batch_execute("update calls c set campaign_id = m.id::text from (select id, row_number() over (order by id) as n from campaigns) m
-        where c.campaign_id = 'campaign-' || (m.n - 1); update calls set created_at = created_at + (now() - timestamptz '2026-10-01');
-        vacuum analyze calls").await.unwrap();
+    for sql in [
+        "update calls c set campaign_id = m.id::text, created_at = created_at + (now() - timestamptz '2026-10-06'),
+             claimed_at = claimed_at + (now() - timestamptz '2026-10-06'), ended_at = ended_at + (now() - timestamptz '2026-10-06')
+         from (select id, row_number() over (order by id) as n from campaigns) m where c.campaign_id = 'campaign-' || (m.n - 1)",
+        "vacuum analyze calls",
+    ] {
+        client.batch_execute(sql).await.unwrap();
+    }
     let campaign: uuid::Uuid = client.query_one("select id from campaigns limit 1", &[]).await.unwrap().get(0);
     let call: uuid::Uuid =
         client.query_one("select id from calls where outcome = 'answered' limit 1", &[]).await.unwrap().get(0);
@@ -27,7 +32,7 @@ async fn pages_are_fast_at_a_hundred_thousand_calls() {
     let sent = http.post(format!("{url}/sign-in")).form(&[("token", TOKEN)]).send().await.unwrap();
     let cookie = sent.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
     let paths = [
-        "".to_owned(),
+        String::new(),
         "/calls".to_owned(),
         "/calls?outcome=busy".to_owned(),
         "/calls?text=giraffe".to_owned(),
