@@ -7,7 +7,7 @@ use std::process::Command;
 
 const TEXT: &str = include_str!("help.txt");
 
-const COMMANDS: [&str; 38] = [
+const COMMANDS: [&str; 41] = [
     "",
     "call",
     "calls",
@@ -46,6 +46,9 @@ const COMMANDS: [&str; 38] = [
     "profile list",
     "profile remove",
     "completions",
+    "doctor",
+    "setup",
+    "first-call",
 ];
 
 fn said(arguments: &[&str]) -> String {

@@ -123,6 +123,8 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
         s3("imports", "GetObject", "PutObject")
         | s3("recordings", "GetObject")
         | s3("exports", "GetObject")
+        | s3("raw", "GetObject")
+        | s3("health", "GetObject")
         | send("CallsQueue", "ImportsQueue", "ExportsQueue")
     ),
     "health": (

@@ -72,10 +72,10 @@ async fn a_day_is_replayed_and_dead_letters_go_back() {
     let counted = run_in(&folder, &[], &["replay", &day, "--dry-run"]).await.ok();
     assert!(counted.out.contains("1  post_call_transcription"), "{counted:?}");
     let queue = world.cloud.transcriptions.queue();
-    assert_eq!(queue.depth().await.unwrap(), 0);
+    assert_eq!(queue.load().await.unwrap().waiting, 0);
     let done = run_in(&folder, &[], &["replay", &day, "--type", "post_call_transcription", "--json"]).await.ok();
     assert_eq!(done.json()[1], json!({ "sent": 1, "left_out": {} }));
-    assert_eq!(queue.depth().await.unwrap(), 1);
+    assert_eq!(queue.load().await.unwrap().waiting, 1);
     world.pump().await;
 
     let dead = world.cloud.sqs.send_message().queue_url(&world.cloud.transcriptions.dead_url);
@@ -84,10 +84,10 @@ async fn a_day_is_replayed_and_dead_letters_go_back() {
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let shown = run_in(&folder, &[], &["redrive", "transcriptions", "--dry-run"]).await.ok();
     assert!(shown.out.contains(&keys[0]) && !shown.out.contains("secret"), "{shown:?}");
-    assert_eq!(queue.depth().await.unwrap(), 0);
+    assert_eq!(queue.load().await.unwrap().waiting, 0);
     let done = run_in(&folder, &[], &["redrive", "transcriptions"]).await.ok();
     assert!(done.err.contains("1 found, 1 sent back"), "{done:?}");
-    assert_eq!(queue.depth().await.unwrap(), 1);
+    assert_eq!(queue.load().await.unwrap().waiting, 1);
     let again = run_in(&folder, &[], &["redrive", "transcriptions"]).await.ok();
     assert!(again.err.contains("0 found"), "{again:?}");
 }

@@ -5,6 +5,7 @@ mod agents;
 mod calls;
 mod campaign_body;
 mod campaigns;
+mod console;
 mod contacts;
 mod endpoints;
 mod exports;
@@ -128,6 +129,7 @@ pub fn router(app: App) -> Router {
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
         .merge(openapi::routes())
         .merge(calls::routes())
+        .merge(console::routes())
         .merge(campaigns::routes())
         .merge(contacts::routes())
         .merge(endpoints::routes())

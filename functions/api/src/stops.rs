@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::openapi::pages;
 use crate::query::{Asked, Paging, Pairs, listed};
-use crate::{Answered, App, authorize, json_of, unavailable, wrong};
+use crate::{Answer, Answered, App, authorize, json_of, unavailable, wrong};
 
 /// What is described here.
 #[derive(Debug, utoipa::OpenApi)]
@@ -57,19 +57,25 @@ pub(crate) async fn command(app: &App, reached: &Reached) {
 )]
 async fn stop(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
     let caller = authorize(&app, &headers, May::Call)?;
-    let now = (app.now)();
-    let (scope, reason, hang_up) = parse(&json_of(&headers, &body)?).map_err(wrong)?;
-    let id = new_id(now, (app.draw)());
-    let stop = Stop { id, scope, reason, hang_up, by: caller.name, at: now, lifted_at: None, lifted_by: None };
-    app.store.stop(&stop).await.map_err(|error| unavailable(&error))?;
-    let reached = app.store.end_live(&stop.scope, hang_up, now).await.map_err(|error| unavailable(&error))?;
-    command(&app, &reached).await;
-    let (scope, _) = stop.scope.parts();
-    tracing::warn!(stop.id = %id, stop.scope = scope, stop.hang_up = hang_up, "stopped by its owner");
+    let (stop, reached) = carry_out(&app, caller.name, &json_of(&headers, &body)?).await?;
     let mut view = serde_json::to_value(&stop).unwrap_or_default();
     view["taken_back"] = reached.to_cancel.len().into();
     view["hung_up"] = reached.to_hang_up.len().into();
-    Ok(Reply::json(201, &view).with("Location", format!("/api/stops/{id}")).into())
+    Ok(Reply::json(201, &view).with("Location", format!("/api/stops/{}", stop.id)).into())
+}
+
+/// Stops what `wish` says, for whoever may.
+pub(crate) async fn carry_out(app: &App, by: String, wish: &Value) -> Result<(Stop, Reached), Answer> {
+    let now = (app.now)();
+    let (scope, reason, hang_up) = parse(wish).map_err(wrong)?;
+    let id = new_id(now, (app.draw)());
+    let stop = Stop { id, scope, reason, hang_up, by, at: now, lifted_at: None, lifted_by: None };
+    app.store.stop(&stop).await.map_err(|error| unavailable(&error))?;
+    let reached = app.store.end_live(&stop.scope, hang_up, now).await.map_err(|error| unavailable(&error))?;
+    command(app, &reached).await;
+    let (scope, _) = stop.scope.parts();
+    tracing::warn!(stop.id = %id, stop.scope = scope, stop.hang_up = hang_up, "stopped by its owner");
+    Ok((stop, reached))
 }
 
 /// What may be sent.
@@ -228,6 +234,11 @@ async fn hang_up_call(State(app): State<Arc<App>>, Path(id): Path<String>, heade
 
 async fn end_call(app: &App, id: &str, headers: &HeaderMap, hang_up: bool) -> Answered {
     authorize(app, headers, May::Call)?;
+    end(app, id, hang_up).await
+}
+
+/// Ends one call, for whoever may.
+pub(crate) async fn end(app: &App, id: &str, hang_up: bool) -> Answered {
     let missing =
         || wrong(Problem::not_found("There is no call with this id. Its id is in the answer of POST /api/calls."));
     let id = Uuid::parse_str(id).map_err(|_| missing())?;

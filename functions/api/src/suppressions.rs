@@ -81,12 +81,12 @@ struct Judgement {
     reason: String,
 }
 
-fn slice_of(asked: &mut Asked) -> Slice<String> {
+pub(crate) fn slice_of(asked: &mut Asked) -> Slice<String> {
     asked.slice(number_in_cursor)
 }
 
 /// Where the page behind an entry begins.
-fn cursor(last: &Suppressed) -> String {
+pub(crate) fn cursor(last: &Suppressed) -> String {
     format!("{}_{}", last.suppressed_at, last.number)
 }
 
@@ -94,12 +94,12 @@ fn field(name: &str, problem: &str, mend: &str) -> Answer {
     wrong(Problem::fields(vec![FieldError::new(name, problem, mend)]))
 }
 
-fn number_of(text: &str) -> Result<PhoneNumber, FieldError> {
+pub(crate) fn number_of(text: &str) -> Result<PhoneNumber, FieldError> {
     let mend = "Write it in E.164 form, such as +14155550123.";
     PhoneNumber::parse(text).map_err(|problem| FieldError::new("number", problem.to_string(), mend))
 }
 
-fn reason_of(body: &Value) -> Result<String, FieldError> {
+pub(crate) fn reason_of(body: &Value) -> Result<String, FieldError> {
     let reason = body["reason"].as_str().map(str::trim).filter(|reason| !reason.is_empty());
     let mend = format!("Say why, in 1 to {LONGEST_REASON} characters: it is kept.");
     let reason = reason.ok_or_else(|| FieldError::new("reason", "is missing", mend.as_str()))?;
