@@ -109,10 +109,15 @@ enum Command {
     Redrive(redrive::Redrive),
     Webhook(webhook::Webhook),
     /// Check from outside what a person gets wrong, and say how to mend it.
+    #[command(after_help = "Examples:\n  elevenwire doctor\n  elevenwire doctor --json --aws-stack elevenwire")]
     Doctor(doctor::Doctor),
     /// Set ElevenLabs up for a deployment, and register an agent; shows what it will change, and asks.
+    #[command(
+        after_help = "Examples:\n  elevenwire setup --agent reminder --elevenlabs-agent agent_… --number +14155550100 --caller-id +14155550100"
+    )]
     Setup(setup::Setup),
     /// Ring a phone of yours, show what happens, and write down how the vendors behave.
+    #[command(after_help = "Examples:\n  elevenwire first-call +14155550123")]
     FirstCall(first_call::FirstCall),
     Profile(profile::Profile),
     Completions(completions::Completions),
