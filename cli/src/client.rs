@@ -128,8 +128,8 @@ impl Client {
         let json = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(body) };
         match json {
             Ok(json) if status < 300 => Ok(json),
-            // The gateway has refusals of its own, with `message`.
-            Ok(problem) if status >= 400 && (problem["title"].is_string() || problem["message"].is_string()) => {
+            // The gateway has refusals of its own, with `message`; health's 503 is its report, with `checks`.
+            Ok(problem) if status >= 400 && ["title", "message", "checks"].iter().any(|of| !problem[of].is_null()) => {
                 Err(Failure::Refused(status, problem))
             }
             _ => Err(Failure::Unreachable(format!("{} answered {status}, not as 11Wire does: is it one?", self.url))),
