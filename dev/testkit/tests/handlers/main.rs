@@ -16,6 +16,7 @@ mod garbled;
 mod guarding;
 mod homecoming;
 mod importing;
+mod measuring;
 mod opting_out;
 mod pacing;
 mod placing;
