@@ -7,7 +7,7 @@ use super::{Store, StoreError};
 use crate::telemetry::metrics::{self, Metric};
 
 /// What is open, by `calls_unsettled` and the indexes of what is pending. A call that was given up is counted apart.
-const OPEN: &str = "
+pub const OPEN: &str = "
 with open as (
     select state, outcome is not distinct from 'unknown' as given_up,
         coalesce(ended_at, claimed_at + make_interval(secs => ring_timeout_secs + max_duration_secs)) as over_at
@@ -35,7 +35,7 @@ const OPEN_METRICS: [Metric; 7] = [
 
 /// Silence: calls that ended lately, as reconcile had to find out, when not one of them was told by a webhook. A fact with
 /// the vendor's own words came by one. By `calls_asked_at`: an older call is not looked at.
-const SILENCE: &str = "
+pub const SILENCE: &str = "
 with recent as (
     select id, connect, carrier_sid, conversation_id, agent_connected, ended_at from calls
     where coalesce(claimed_at, created_at) > $1 - interval '6 hours' and ended_at > $1 - interval '30 minutes'
@@ -52,7 +52,7 @@ select (select case when bool_or(told) then 0 else count(*) end from carrier)::f
     (select case when bool_or(told) then 0 else count(*) end from agent)::float8";
 
 /// Calls that were settled in a span of time; those that were asked for more than six hours earlier are left out.
-const SETTLED: &str = "
+pub const SETTLED: &str = "
 select c.outcome, c.duration_secs::float8, extract(epoch from v.started_at - c.answered_at)::float8,
     v.duration_seconds::float8
 from calls c left join conversations v on v.conversation_id = c.conversation_id
@@ -61,7 +61,7 @@ where coalesce(c.claimed_at, c.created_at) > $2 - interval '6 hours' and c.asks 
 
 /// Of the people who answered a campaign's calls in thirty days, the share that heard no agent: of the campaign with the
 /// largest, among those that a hundred answered, as its breaker counts. By `calls_people`.
-const ABANDONMENT: &str = "
+pub const ABANDONMENT: &str = "
 select coalesce(max(percent), 0)::float8 from (
     select 100.0 * count(*) filter (where outcome = 'abandoned') / count(*) as percent from calls
     where campaign_id is not null and outcome in ('answered', 'abandoned') and ended_at > $1 - interval '30 days'

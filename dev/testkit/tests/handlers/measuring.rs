@@ -3,9 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use elevenwire::store::pulse::{ABANDONMENT, OPEN, SETTLED, SILENCE};
 use elevenwire::telemetry::metrics::NAMESPACE;
 use serde_json::{Value, json};
 use testkit::World;
+use testkit::database::Database;
+
+use super::reading_plans::{assert_indexed, fill};
+use super::settling::{drop_all_webhooks, faults, let_time_pass, settled};
 
 /// The rules of the embedded metric format that CloudWatch drops a document for.
 fn follows_the_format(document: &Value) {
@@ -117,4 +122,78 @@ async fn vendors_that_refuse_our_key_are_counted_by_health() {
     let told = world.metrics();
     assert_eq!(total(&told, "health", "VendorChecksFailed"), 2.0);
     assert_eq!(total(&told, "health", "OwnChecksFailed"), 0.0);
+}
+
+/// What the last look at how things stand told.
+async fn pulse(world: &World) -> Value {
+    world.measure().await;
+    world.metrics().pop().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_which_no_webhook_tells_is_silence_and_is_healed() {
+    let world = World::start().await;
+    faults(
+        &world,
+        &json!([{ "where": "status_callback", "kind": "drop" }, { "where": "voice", "kind": "drop" },
+            { "where": "fallback", "kind": "drop" }]),
+    );
+    let call_id = world.call("+14155550101").await;
+    world.pump().await;
+    let now = pulse(&world).await;
+    assert_eq!((&now["LiveCalls"], &now["UnsettledCalls"]), (&json!(1.0), &json!(1.0)));
+    let_time_pass(&world, call_id, |call| call["state"] == "ended").await;
+    world.clock.advance(Duration::from_mins(1));
+    assert_eq!(pulse(&world).await["SilentCalls"], 1.0);
+    assert_eq!(total(&world.metrics(), "reconcile", "CallsHealed"), 1.0, "however often it was asked for");
+    world.clock.advance(Duration::from_mins(20));
+    assert_eq!(pulse(&world).await["SilentCalls"], 0.0, "only what ended lately is silence");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_was_fetched_and_never_pushed_is_silence_of_the_other_vendor() {
+    let world = World::start().await;
+    drop_all_webhooks(&world);
+    let call_id = world.call("+14155550101").await;
+    let_time_pass(&world, call_id, settled).await;
+    let mut silent = 0.0;
+    for _ in 0..30 {
+        let now = pulse(&world).await;
+        assert_eq!(now["SilentCalls"], 0.0, "the carrier asked for its document");
+        silent = now["SilentConversations"].as_f64().unwrap().max(silent);
+        world.clock.advance(Duration::from_mins(1));
+    }
+    assert_eq!(silent, 1.0);
+    assert_eq!(pulse(&world).await["SilentConversations"], 0.0, "only what ended lately is silence");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_nobody_brings_home_grows_old() {
+    let world = World::start().await;
+    drop_all_webhooks(&world);
+    let call_id = world.call("+14155550101").await;
+    world.pump().await;
+    assert_eq!(pulse(&world).await["OldestUnsettled"], 0.0, "it may still ring and talk");
+    world.clock.advance(Duration::from_hours(2));
+    let now = pulse(&world).await;
+    assert!(now["OldestUnsettled"].as_f64().unwrap() > 3600.0, "{now}");
+    assert_eq!(world.view(call_id).await["settled_at"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_every_minute_reads_no_whole_table() {
+    let database = Database::create().await;
+    let client = database.client().await;
+    fill(&client).await;
+    // The last of the calls that `fill` makes is of this hour.
+    let (before, now) = ("'2026-10-05T17:59Z'::timestamptz", "'2026-10-05T18:00Z'::timestamptz");
+    for (name, sql) in [
+        ("open", OPEN.replace("$1", now)),
+        ("silence", SILENCE.replace("$1", now)),
+        ("settled", SETTLED.replace("$1", before).replace("$2", now)),
+        ("abandonment", ABANDONMENT.replace("$1", now)),
+    ] {
+        let plan: Value = client.query_one(&format!("explain (format json) {sql}"), &[]).await.unwrap().get(0);
+        assert_indexed(name, &plan);
+    }
 }
