@@ -112,7 +112,7 @@ impl Apps {
     /// Does an invocation's work, and keeps its metrics.
     pub(crate) async fn invocation<T>(&self, function: &'static str, work: impl Future<Output = T>) -> T {
         let watch = Watch::new(&format!("world-{function}"), function, Timestamp::now);
-        let (done, document) = watch.measured(work).await;
+        let (done, document) = watch.measured(Box::pin(work)).await;
         self.told.lock().unwrap().push(document);
         done
     }

@@ -227,6 +227,8 @@ impl Watch {
 
     /// The same, with the document instead of the line.
     pub async fn measured<T>(&self, work: impl Future<Output = T>) -> (T, Value) {
+        // Boxed, because a future of futures takes its whole size of the stack wherever it is handed on.
+        let work = Box::pin(work);
         let at = (self.now)();
         let began = Instant::now();
         let watched = async {
