@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let (app, worker, watch) = (&app, &worker, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let answer = worker.each(event.payload, |news: CallNews| take_in(app, news, jiff::Timestamp::now()));
-        Ok::<_, Error>(watch.invocation(answer).await)
+        Ok::<_, Error>(watch.invocation(Box::pin(answer)).await)
     }))
     .await
 }

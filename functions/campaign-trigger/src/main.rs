@@ -34,7 +34,7 @@ async fn main() -> Result<(), Error> {
     };
     let (app, watch) = (&app, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        watch.invocation(async move {
+        watch.invocation(Box::pin(async move {
             if event.payload.get("campaign_id").is_some() {
                 let wanted: Wanted = serde_json::from_value(event.payload)?;
                 obey(app, &wanted, Timestamp::now()).await?;
@@ -55,7 +55,7 @@ async fn main() -> Result<(), Error> {
                 sleep(EVERY).await;
             }
             Ok::<_, Error>(json!({ "woken": woken, "attempts": attempts }))
-        })
+        }))
     }))
     .await
 }

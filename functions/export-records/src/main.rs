@@ -27,7 +27,7 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let clock = Clock { now: &Timestamp::now, ends_at: deadline(event.context.deadline) };
         let done = worker.each(event.payload, |task: ExportTask| Box::pin(export(app, task, clock)));
-        Ok::<_, Error>(watch.invocation(done).await)
+        Ok::<_, Error>(watch.invocation(Box::pin(done)).await)
     }))
     .await
 }

@@ -39,7 +39,7 @@ async fn main() -> Result<(), Error> {
     };
     let (app, watch) = (&app, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        watch.invocation(async move {
+        watch.invocation(Box::pin(async move {
             let now = jiff::Timestamp::now();
             match Trigger::of(event.payload) {
                 Trigger::Request(request) => {
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Error> {
                 }
                 Trigger::Other => Ok(serde_json::to_value(check(app, now).await?)?),
             }
-        })
+        }))
     }))
     .await
 }

@@ -30,7 +30,7 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let clock = Clock { now: &Timestamp::now, ends_at: deadline(event.context.deadline) };
         let done = worker.each(event.payload, |task: ImportTask| Box::pin(import(app, task, clock)));
-        Ok::<_, Error>(watch.invocation(done).await)
+        Ok::<_, Error>(watch.invocation(Box::pin(done)).await)
     }))
     .await
 }

@@ -17,11 +17,11 @@ async fn main() -> Result<(), Error> {
     let store = Store::new(env.finish(Some(url))?);
     let (store, watch) = (&store, &watch);
     lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| {
-        watch.invocation(async move {
+        watch.invocation(Box::pin(async move {
             let applied = migrations::run(store).await?;
             tracing::info!(migrations.applied = applied.len(), "the schema is up to date");
             Ok::<_, Error>(json!({ "applied": applied, "version": migrations::newest() }))
-        })
+        }))
     }))
     .await
 }

@@ -31,7 +31,7 @@ async fn main() -> Result<(), Error> {
         let answer = worker.each(event.payload, |command: CallCommand| {
             carry_out(app, command, jiff::Timestamp::now(), rand::random())
         });
-        Ok::<_, Error>(watch.invocation(answer).await)
+        Ok::<_, Error>(watch.invocation(Box::pin(answer)).await)
     }))
     .await
 }

@@ -36,13 +36,13 @@ async fn main() -> Result<(), Error> {
     };
     let (app, watch) = (&app, &watch);
     lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| {
-        watch.invocation(async move {
+        watch.invocation(Box::pin(async move {
             let done = publish(app, STAYS).await?;
             if done.taken + done.refused > 0 {
                 tracing::info!(taken = done.taken, refused = done.refused, given_up = done.given_up, "published");
             }
             Ok::<_, Error>(json!({ "taken": done.taken, "refused": done.refused, "given_up": done.given_up }))
-        })
+        }))
     }))
     .await
 }

@@ -46,7 +46,7 @@ async fn main() -> Result<(), Error> {
     };
     let (app, watch) = (&app, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        watch.invocation(async move {
+        watch.invocation(Box::pin(async move {
             // A schedule's default event has no task of ours: it settles.
             let task = serde_json::from_value(event.payload).unwrap_or_default();
             let now = jiff::Timestamp::now();
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Error> {
                 }
                 Task::Report { day } => Ok(Box::pin(report(app, day, now)).await?),
             }
-        })
+        }))
     }))
     .await
 }

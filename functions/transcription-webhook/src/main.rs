@@ -33,7 +33,7 @@ async fn main() -> Result<(), Error> {
         let answer = worker.each(event.payload, |arrived: ConversationArrived| async move {
             store(app, &arrived, jiff::Timestamp::now()).await
         });
-        Ok::<_, Error>(watch.invocation(answer).await)
+        Ok::<_, Error>(watch.invocation(Box::pin(answer)).await)
     }))
     .await
 }
