@@ -32,7 +32,7 @@ ROWS ?= 1000000
 SEED ?= 1
 ARGS ?=
 
-.PHONY: help demo up down reset status test openapi bench chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
+.PHONY: browser screenshots help demo up down reset status test openapi cli bench chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -52,7 +52,7 @@ reset: ## stop the local stack and forget its data
 status: $(VENV)/stack.ready ## what runs, and where
 	@exec $(STACK) status
 
-test: $(VENV)/checks.ready $(VENV)/nextest.ready ## all tests; sets up what they need and stops it again
+test: $(VENV)/checks.ready $(VENV)/nextest.ready browser ## all tests; sets up what they need and stops it again
 	@$(VENV)/bin/python -m pytest -q -p no:cacheprovider dev/template_checks
 	# Apart, because crash points are compiled into the others: chaos is for the program as it is shipped.
 	cargo nextest run --workspace --exclude chaos --locked $(ARGS)
@@ -60,6 +60,25 @@ test: $(VENV)/checks.ready $(VENV)/nextest.ready ## all tests; sets up what they
 
 openapi: ## write docs/openapi.json anew from the code
 	@cargo run --quiet --locked -p testkit --example openapi -- docs/openapi.json
+
+screenshots: $(VENV)/stack.ready $(VENV)/nextest.ready browser ## docs/screenshots anew, by the console's tests
+	@SCREENSHOTS="$(CURDIR)/docs/screenshots" cargo nextest run --package testkit --locked -E 'binary(console) & test(walk)'
+
+# What the console's tests need of this machine: Chromium with its driver, and axe-core.
+browser: dev/browser/node_modules/axe-core/axe.min.js
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit 0
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	  echo "installing chromium and chromium-driver ..." >&2
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null
+	else
+	  echo "error: the console's tests need a browser: install the packages chromium and chromium-driver (Debian: sudo apt-get install chromium chromium-driver)" >&2
+	  exit 1
+	fi
+
+dev/browser/node_modules/axe-core/axe.min.js: dev/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "error: npm is missing; it fetches axe-core, which the console's tests need (Debian: sudo apt-get install npm)" >&2; exit 1; }
+	npm ci --silent --no-audit --no-fund --ignore-scripts --prefix dev/browser
+	touch $@
 
 chaos: $(VENV)/stack.ready ## CALLS calls while everything goes wrong, held against the simulator's book: SEED=… ARGS=--drop-all-webhooks
 	@cargo build --quiet --locked -p chaos
@@ -112,6 +131,10 @@ redrive: $(VENV)/stack.ready ## send dead letters back to their QUEUE=…; AWS_S
 replay: $(VENV)/stack.ready ## send archived bodies through again: FROM=2026-11-01 TO=2026-11-02 TYPE=…; AWS_STACK=…, ARGS=--dry-run
 	@: $${FROM:?FROM=2026-11-01 is missing}
 	exec $(VENV)/bin/python dev/stack/replay.py "$(FROM)" $(TO) $(if $(TYPE),--type "$(TYPE)") $(if $(AWS_STACK),--aws-stack "$(AWS_STACK)") $(ARGS)
+
+cli: ## build the command line `elevenwire` and print where it is (docs/cli.md)
+	@cargo build --quiet --locked -p cli
+	echo "$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/elevenwire"
 
 migrate: $(VENV)/stack.ready ## run the migrations on the local stack
 	@exec $(STACK) migrate

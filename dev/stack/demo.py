@@ -266,6 +266,7 @@ def first_words(conversation: dict[str, Any] | None, width: int = 44) -> str:
 def print_hints(env: dict[str, str], campaign: Campaign, calls: dict[str, dict[str, Any]]) -> None:
     talked = next((call for call in calls.values() if call.get("recording")), {"id": "…"})
     local, base = env["LOCAL_DIR"], env["BASE_URL"]
+    console = f"{base}/console"
     print(
         f"""
 Look further (the stack keeps running; `make down` ends it, `make up` brings it back with its data):
@@ -277,5 +278,9 @@ Look further (the stack keeps running; `make down` ends it, `make up` brings it 
   the tables     make psql    then: select outcome, because, count(*) from contacts group by 1, 2;
   a webhook      make send-webhook
   the logs       make logs    (or make logs FN=campaign-trigger)
-  all addresses  {local}/env"""
+  all addresses  {local}/env
+
+The console, to look at all of it in a browser:
+  address        {console}
+  token          {env["API_TOKEN"]}"""
     )

@@ -19,6 +19,8 @@ ROUTES = {
     "POST /api/webhooks/elevenlabs": "elevenlabs-webhook",
     "GET /api/health": "health",
     "ANY /api/{proxy+}": "api",
+    "ANY /console": "api",
+    "ANY /console/{proxy+}": "api",
 }
 
 

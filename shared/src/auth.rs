@@ -63,20 +63,31 @@ impl Tokens {
     /// 401 without a known token, 403 when its scope is too small.
     pub fn authorize(&self, authorization: Option<&str>, scope: Scope) -> Result<Caller, Problem> {
         let token = authorization.and_then(bearer).ok_or_else(Problem::unauthorized)?;
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let mut found = None;
-        for (caller, known) in &self.0 {
-            if bool::from(known.ct_eq(&digest)) {
-                found = Some(caller);
-            }
-        }
-        let caller = found.ok_or_else(Problem::unauthorized)?;
+        let caller = self.holder(&digest(token)).ok_or_else(Problem::unauthorized)?;
         if caller.scope < scope {
             let detail = format!("This needs a token with the scope `{scope:?}`.").to_lowercase();
             return Err(Problem::new(403, "Forbidden", detail));
         }
         Ok(caller.clone())
     }
+
+    /// Who holds the token of this digest.
+    #[must_use]
+    pub fn holder(&self, digest: &[u8]) -> Option<&Caller> {
+        let mut found = None;
+        for (caller, known) in &self.0 {
+            if bool::from(known.as_slice().ct_eq(digest)) {
+                found = Some(caller);
+            }
+        }
+        found
+    }
+}
+
+/// What is kept of a token.
+#[must_use]
+pub fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
 }
 
 fn bearer(header: &str) -> Option<&str> {

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use aws_sdk_sqs::types::MessageAttributeValue;
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName as Attribute};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -157,6 +157,17 @@ pub struct Queue {
     url: String,
 }
 
+/// What a queue holds, as SQS counts: approximately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Messages that wait.
+    pub waiting: u64,
+    /// Messages that were taken and are not done with, or wait for their next try.
+    pub in_flight: u64,
+    /// Messages in its dead-letter queue; `None` when it has none, or it may not be counted.
+    pub dead: Option<u64>,
+}
+
 /// A queue did not take a message. Always worth another try.
 #[derive(Debug, thiserror::Error)]
 #[error("the queue did not answer: {0}")]
@@ -194,15 +205,47 @@ impl Queue {
         around(Effect::Send, sent).await.map(|_| ()).map_err(|error| QueueDown(describe(&error)))
     }
 
-    /// Number of messages that wait, for health.
+    /// How many messages it and its dead-letter queue hold, for health.
     ///
     /// # Errors
     /// When the queue did not answer.
-    pub async fn depth(&self) -> Result<u64, QueueDown> {
-        let name = aws_sdk_sqs::types::QueueAttributeName::ApproximateNumberOfMessages;
-        let asked = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone()).send().await;
-        let answer = asked.map_err(|error| QueueDown(describe(&error)))?;
-        Ok(answer.attributes().and_then(|all| all.get(&name)).and_then(|count| count.parse().ok()).unwrap_or(0))
+    pub async fn load(&self) -> Result<Load, QueueDown> {
+        let asked = self.client.get_queue_attributes().queue_url(&self.url);
+        let asked = asked.attribute_names(Attribute::ApproximateNumberOfMessages);
+        let asked = asked.attribute_names(Attribute::ApproximateNumberOfMessagesNotVisible);
+        let answer = asked.attribute_names(Attribute::RedrivePolicy).send().await;
+        let answer = answer.map_err(|error| QueueDown(describe(&error)))?;
+        let attribute = |name: Attribute| answer.attributes().and_then(|all| all.get(&name));
+        let count = |name: Attribute| attribute(name).and_then(|count| count.parse().ok()).unwrap_or(0);
+        let dead_letters = attribute(Attribute::RedrivePolicy).and_then(|policy| self.sibling(policy));
+        Ok(Load {
+            waiting: count(Attribute::ApproximateNumberOfMessages),
+            in_flight: count(Attribute::ApproximateNumberOfMessagesNotVisible),
+            dead: match dead_letters {
+                Some(url) => self.waiting_in(&url).await,
+                None => None,
+            },
+        })
+    }
+
+    /// The address of the dead-letter queue that a redrive policy names: in the same account and region, beside this one.
+    fn sibling(&self, policy: &str) -> Option<String> {
+        let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+        let name = policy["deadLetterTargetArn"].as_str()?.rsplit(':').next()?;
+        let (account, _) = self.url.rsplit_once('/')?;
+        Some(format!("{account}/{name}"))
+    }
+
+    async fn waiting_in(&self, url: &str) -> Option<u64> {
+        let name = Attribute::ApproximateNumberOfMessages;
+        let asked = self.client.get_queue_attributes().queue_url(url).attribute_names(name.clone()).send().await;
+        match asked {
+            Ok(answer) => answer.attributes()?.get(&name)?.parse().ok(),
+            Err(error) => {
+                tracing::warn!(error = describe(&error), "a dead-letter queue could not be counted");
+                None
+            }
+        }
     }
 
     /// Makes a received message visible again only after `delay`.

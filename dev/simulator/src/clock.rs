@@ -28,6 +28,12 @@ pub fn rfc2822(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 
+/// As the header `Date` has it: `Thu, 09 Nov 2023 17:05:04 GMT`.
+#[must_use]
+pub fn http_date(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 /// The real time that `nominal` seconds take at `scale` (20 means: twenty times as fast).
 #[must_use]
 pub fn scaled(nominal: f64, scale: f64) -> Duration {

@@ -27,6 +27,17 @@ pub struct ImportedNumber {
     pub password: String,
 }
 
+/// An agent that was made at ElevenLabs and not set up any further.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct KnownAgent {
+    /// `agent_…`.
+    pub agent_id: String,
+    /// Display name.
+    #[serde(default)]
+    pub name: String,
+}
+
 /// All settings. Every field can be changed while it runs (`PATCH /control/config`), `listen` excepted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -49,6 +60,10 @@ pub struct Config {
     pub signing_key: String,
     /// Numbers that `From` may be; empty accepts any.
     pub owned_numbers: Vec<String>,
+    /// Numbers that were verified as caller ids: `From` may be one of them as well.
+    pub verified_numbers: Vec<String>,
+    /// What the API token may do besides calling: `numbers`.
+    pub token_scopes: Vec<String>,
     /// ElevenLabs API key.
     pub elevenlabs_api_key: String,
     /// Secret of the post-call webhook that `webhook_url` describes.
@@ -71,6 +86,8 @@ pub struct Config {
     pub agent_concurrency: usize,
     /// Numbers imported at ElevenLabs.
     pub numbers: Vec<ImportedNumber>,
+    /// Agents that exist beside those of `numbers`, as new.
+    pub agents: Vec<KnownAgent>,
     /// Stretches or shrinks every whole conversation to this many nominal seconds.
     pub talk_secs: Option<u32>,
     /// Makes recordings longer or shorter than their conversation.
@@ -95,6 +112,8 @@ impl Default for Config {
             api_token: "PT0123456789abcdef".into(),
             signing_key: "PSK_test_0123456789abcdef".into(),
             owned_numbers: Vec::new(),
+            verified_numbers: Vec::new(),
+            token_scopes: vec!["numbers".into()],
             elevenlabs_api_key: "xi_test_key".into(),
             webhook_secret: "wsec_test_secret".into(),
             webhook_url: None,
@@ -106,6 +125,7 @@ impl Default for Config {
             opt_out_tool_headers: BTreeMap::new(),
             agent_concurrency: 30,
             numbers: Vec::new(),
+            agents: Vec::new(),
             talk_secs: None,
             recording_secs: None,
             recording_kbps: 32,

@@ -12,6 +12,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
+    clock,
     faults::{Kind, NoAnswer, Occasion},
     signalwire::create::Form,
     wire::Scissors,
@@ -69,6 +70,14 @@ pub async fn pass(State(world): State<Arc<World>>, request: Request, next: Next)
     }
 }
 
+/// Dates an answer by the simulator's clock.
+pub async fn date(mut response: Response) -> Response {
+    if let Ok(date) = clock::http_date(clock::now()).parse() {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
 /// The name under which faults know an endpoint.
 fn place(method: &Method, path: &str) -> &'static str {
     let read = method == Method::GET;
@@ -79,6 +88,7 @@ fn place(method: &Method, path: &str) -> &'static str {
         "/v1/convai/sip-trunk/outbound-call" => "outbound_call",
         other if other.starts_with("/v1/workspace/webhooks") => "webhooks",
         other if other.starts_with("/v1/") => "elevenlabs_other",
+        other if other.starts_with("/api/relay/rest/") => "numbers_list",
         other if other.ends_with("/Calls") && read => "calls_list",
         other if other.ends_with("/Calls") => "calls_create",
         other if other.ends_with("/{sid}") && read => "call_get",

@@ -27,7 +27,7 @@ use axum::{Router, middleware};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-pub use self::config::{Config, ImportedNumber};
+pub use self::config::{Config, ImportedNumber, KnownAgent};
 use self::{
     book::Book,
     wire::{CuttableListener, Scissors},
@@ -54,8 +54,10 @@ impl Simulator {
         let world = Arc::new(World::new(config).map_err(io::Error::other)?);
         let vendors = Router::new()
             .merge(signalwire::router(&world))
+            .merge(signalwire::numbers::router(&world))
             .merge(elevenlabs::router(&world))
-            .layer(middleware::from_fn_with_state(Arc::clone(&world), door::pass));
+            .layer(middleware::from_fn_with_state(Arc::clone(&world), door::pass))
+            .layer(middleware::map_response(door::date));
         let app = vendors.merge(control::router()).with_state(Arc::clone(&world));
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = axum::serve(CuttableListener(listener), app.into_make_service_with_connect_info::<Scissors>())

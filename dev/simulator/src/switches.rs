@@ -77,6 +77,8 @@ pub const BUSY_RINGS: Switch = switch("busy_rings", &["no", "yes"]);
 pub const EARLY_HANGUP: Switch = switch("early_hangup", &["after_leg", "before_leg", "seeded"]);
 /// Whether `t` is new on a retry.
 pub const RETRY_TIMESTAMP: Switch = switch("retry_timestamp", &["refreshed", "original"]);
+/// Whether the list of webhooks says if retries are on.
+pub const RETRY_SHOWN: Switch = switch("retry_shown", &["no", "yes"]);
 /// Where `X-CALL-ID` ends up; `variables_only` puts it into `sip_callid`.
 pub const X_CALL_ID_IN: Switch = switch("x_call_id_in", &["call_sid", "call_id", "both", "variables_only"]);
 /// Whether variables of the initiation webhook come back after the call.
@@ -144,6 +146,7 @@ pub const TABLE: &[Switch] = &[
     BUSY_RINGS,
     EARLY_HANGUP,
     RETRY_TIMESTAMP,
+    RETRY_SHOWN,
     X_CALL_ID_IN,
     INIT_VARIABLES_ECHOED,
     OUTBOUND_VARIABLES_ECHOED,

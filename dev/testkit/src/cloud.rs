@@ -1,5 +1,6 @@
 //! Queues, a bucket and a bus of a test's own, on the local AWS.
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use elevenwire::blobs::Blobs;
 use elevenwire::events::bus::Bus;
 use elevenwire::queue::{Queue, Worker};
@@ -103,7 +104,12 @@ impl Pair {
             let made = sqs.create_queue().queue_name(format!("{id}-{name}{suffix}")).send().await.unwrap();
             made.queue_url().unwrap().to_owned()
         };
-        Self { url: make("").await, dead_url: make("-dlq").await, sqs: sqs.clone() }
+        let (url, dead_url) = (make("").await, make("-dlq").await);
+        let arn = format!("arn:aws:sqs:us-east-1:000000000000:{id}-{name}-dlq");
+        let policy = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"1000"}}"#);
+        let set = sqs.set_queue_attributes().queue_url(&url).attributes(QueueAttributeName::RedrivePolicy, policy);
+        set.send().await.unwrap();
+        Self { url, dead_url, sqs: sqs.clone() }
     }
 
     /// One that is there already, by its address.

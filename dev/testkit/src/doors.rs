@@ -17,7 +17,15 @@ use crate::world::Apps;
 
 /// The routes of the template.
 pub(crate) fn router(apps: Arc<Apps>) -> Router {
-    Router::new().fallback(serve).layer(axum::extract::DefaultBodyLimit::disable()).with_state(apps)
+    let dated = axum::middleware::from_fn_with_state(Arc::clone(&apps), date);
+    Router::new().fallback(serve).layer(axum::extract::DefaultBodyLimit::disable()).layer(dated).with_state(apps)
+}
+
+/// Dates answers by the world's clock.
+async fn date(State(apps): State<Arc<Apps>>, request: Request<Body>, next: axum::middleware::Next) -> Response<Body> {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert("date", simulator::clock::http_date(apps.clock.now()).parse().unwrap());
+    response
 }
 
 async fn serve(State(apps): State<Arc<Apps>>, request: Request<Body>) -> Response<Body> {

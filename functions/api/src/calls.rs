@@ -21,7 +21,7 @@ use crate::query::{Asked, Paging, Pairs, page};
 use crate::{Answer, Answered, App, authorize, unavailable, wrong};
 
 /// How long a link to a recording can be used.
-const LINK_VALID: Duration = Duration::from_mins(15);
+pub(crate) const LINK_VALID: Duration = Duration::from_mins(15);
 
 /// What is described here.
 #[derive(Debug, utoipa::OpenApi)]
@@ -41,7 +41,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 pub(crate) const FILTERS: [&str; 10] =
     ["number", "carrier_sid", "conversation_id", "campaign", "agent", "outcome", "state", "from", "to", "text"];
 
-const STATES: [call::State; 7] = [
+pub(crate) const STATES: [call::State; 7] = [
     call::State::Intent,
     call::State::Placing,
     call::State::Unknown,
@@ -51,11 +51,11 @@ const STATES: [call::State; 7] = [
     call::State::Ended,
 ];
 
-fn missing() -> Answer {
+pub(crate) fn missing() -> Answer {
     wrong(Problem::not_found("There is no call with this id. Its id is in the answer of POST /api/calls."))
 }
 
-fn id(text: &str) -> Result<Uuid, Answer> {
+pub(crate) fn id(text: &str) -> Result<Uuid, Answer> {
     Uuid::parse_str(text).map_err(|_| missing())
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn filter(asked: &mut Asked) -> CallFilter {
     }
 }
 
-fn wanted(pairs: Pairs) -> Result<(CallFilter, Slice<Uuid>), Answer> {
+pub(crate) fn wanted(pairs: Pairs) -> Result<(CallFilter, Slice<Uuid>), Answer> {
     let mut asked = Asked::of_list(pairs, &FILTERS);
     let filter = filter(&mut asked);
     let slice = asked.slice(|id| Uuid::parse_str(id).ok());
@@ -140,7 +140,18 @@ async fn recording(
     let mut asked = Asked::of(query, &["format"]);
     let format = asked.word("format", &["redirect", "json"]);
     let format = asked.done(format)?;
-    let id = self::id(&id)?;
+    let (url, found) = link(&app, self::id(&id)?).await?;
+    if format.as_deref() != Some("json") {
+        return Ok(Reply::empty(302).with("Location", url).into());
+    }
+    let mut view = found.view;
+    view["url"] = url.into();
+    view["valid_until"] = (app.now)().checked_add(LINK_VALID).unwrap_or((app.now)()).to_string().into();
+    Ok(Reply::json(200, &view).into())
+}
+
+/// An address of the bucket at which a call's recording can be got, for whoever may.
+pub(crate) async fn link(app: &App, id: Uuid) -> Result<(String, Recording), Answer> {
     let found = app.store.recording_of(id).await.map_err(|error| unavailable(&error))?.ok_or_else(missing)?;
     let Some(key) = found.key.clone() else { return Err(not_there(&found)) };
     if app.blobs.size(&key).await.map_err(|error| no_bucket(&error))?.is_none() {
@@ -151,13 +162,7 @@ async fn recording(
         key.rsplit_once('.').map(|(_, end)| end).filter(|end| end.chars().all(|c| c.is_ascii_alphanumeric()));
     let name = format!("{id}.{}", extension.unwrap_or("bin"));
     let url = app.blobs.link_to_get(&key, LINK_VALID, &name).await.map_err(|error| no_bucket(&error))?;
-    if format.as_deref() != Some("json") {
-        return Ok(Reply::empty(302).with("Location", url).into());
-    }
-    let mut view = found.view;
-    view["url"] = url.into();
-    view["valid_until"] = (app.now)().checked_add(LINK_VALID).unwrap_or((app.now)()).to_string().into();
-    Ok(Reply::json(200, &view).into())
+    Ok((url, found))
 }
 
 fn not_there(recording: &Recording) -> Answer {

@@ -190,7 +190,30 @@ impl Reader<'_> {
         number.and_then(|number| u32::try_from(number).ok()).unwrap_or(default)
     }
 
+    /// A list in place of an object would be read as its fields in the order in which they are declared here.
+    fn refuse_lists(&mut self) {
+        let object = |value: &Value| value.is_object() || value.is_null();
+        let objects = |value: &Value| match value {
+            Value::Object(fields) => fields.values().all(object),
+            Value::Array(items) => items.iter().all(Value::is_object),
+            _ => true,
+        };
+        let windows =
+            |value: &Value| object(value) && value.as_object().into_iter().flatten().all(|(_, day)| objects(day));
+        let body = self.body;
+        let good = |field: &str, check: &dyn Fn(&Value) -> bool| body.get(field).is_none_or(check);
+        let mut wrong: Vec<&str> =
+            ["schedule", "budget", "texts"].into_iter().filter(|field| !good(field, &object)).collect();
+        wrong.extend((!good("retries", &|value| object(value) && objects(value))).then_some("retries"));
+        wrong.extend((!good("caps", &objects)).then_some("caps"));
+        wrong.extend((!good("windows", &windows)).then_some("windows"));
+        for field in wrong {
+            self.wrong(field, "holds a list where an object belongs", "Send objects with named fields.");
+        }
+    }
+
     fn settings(&mut self) -> Settings {
+        self.refuse_lists();
         let defaults = Settings::default();
         Settings {
             schedule: self.schedule(),
@@ -285,8 +308,14 @@ impl Reader<'_> {
 
     fn budget(&mut self) -> Budget {
         let budget: Budget = self.read("budget", "Send {\"max_calls\": number, \"max_spend\": number}.");
-        if budget.max_spend.is_some_and(|most| !most.is_finite() || most <= 0.0) || budget.max_calls == Some(0) {
-            self.wrong("budget", "is out of bounds", "Send numbers above zero, or leave it out.");
+        if budget.max_spend.is_some_and(|most| !most.is_finite() || most <= 0.0)
+            || budget.max_calls.is_some_and(|most| !(1..=1_000_000_000).contains(&most))
+        {
+            self.wrong(
+                "budget",
+                "is out of bounds",
+                "Send numbers above zero (calls: up to a billion), or leave it out.",
+            );
         }
         budget
     }

@@ -111,7 +111,7 @@ async fn list(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: 
     let slice = asked.slice(|id| Uuid::parse_str(id).ok());
     let slice = asked.done(slice)?;
     let campaigns = app.store.campaigns(&slice).await.map_err(|error| unavailable(&error))?;
-    Ok(listed("campaigns", campaigns, slice.most, |last| format!("{}_{}", last.created_at, last.id)))
+    Ok(listed("campaigns", &campaigns, slice.most, |last| format!("{}_{}", last.created_at, last.id)))
 }
 
 /// One campaign, and how far it is.
@@ -193,7 +193,7 @@ async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>, headers: He
 
 /// Attempts that found the campaign paused go on at once. What the queue does not take, or the database, the trigger's
 /// sweep wakes.
-async fn wake(app: &App, id: Uuid) {
+pub(crate) async fn wake(app: &App, id: Uuid) {
     let woken = match app.store.due_after_pause(id, MOST_WOKEN, (app.now)()).await {
         Ok(woken) => woken,
         Err(error) => return tracing::warn!(error = %error, "attempts wait until they look again"),
@@ -227,21 +227,31 @@ async fn pause(State(app): State<Arc<App>>, Path(id): Path<String>, headers: Hea
 )]
 async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Answered {
     let answer = go(&app, &id, &headers, &body, campaign::State::Canceled).await?;
-    let scope = stops::Scope::Campaign(self::id(&id)?.to_string());
-    let reached = app.store.end_live(&scope, false, (app.now)()).await.map_err(|error| unavailable(&error))?;
-    command(&app, &reached).await;
+    take_back(&app, self::id(&id)?).await?;
     Ok(answer)
+}
+
+/// What the carrier has queued of a canceled campaign.
+pub(crate) async fn take_back(app: &App, id: Uuid) -> Result<(), Answer> {
+    let scope = stops::Scope::Campaign(id.to_string());
+    let reached = app.store.end_live(&scope, false, (app.now)()).await.map_err(|error| unavailable(&error))?;
+    command(app, &reached).await;
+    Ok(())
 }
 
 async fn go(app: &App, id: &str, headers: &HeaderMap, body: &Bytes, to: campaign::State) -> Answered {
     authorize(app, headers, Scope::Call)?;
+    moved(app, id, to, reason(headers, body)?.as_deref()).await
+}
+
+/// Moves a campaign, for whoever may.
+pub(crate) async fn moved(app: &App, id: &str, to: campaign::State, reason: Option<&str>) -> Answered {
     let known = known(app, id).await?;
     let missing = known.missing();
     if to == campaign::State::Running && !missing.is_empty() {
         return Err(wrong(incomplete(&missing)));
     }
-    let reason = reason(headers, body)?;
-    let moved = app.store.move_campaign(known.id, to, reason.as_deref(), "owner", (app.now)()).await;
+    let moved = app.store.move_campaign(known.id, to, reason, "owner", (app.now)()).await;
     match moved.map_err(|error| unavailable(&error))? {
         Moved::Done(campaign) => {
             tracing::info!(campaign.id = %campaign.id, campaign.state = to.as_str(), "moved by its owner");

@@ -61,7 +61,7 @@ async fn list(
     let fitting = fitting(&contacts);
     let most = if fitting < contacts.len() { i64::try_from(fitting).unwrap_or(most) } else { most };
     contacts.truncate(fitting);
-    Ok(listed("contacts", contacts, most, |last: &Value| last["number"].as_str().unwrap_or_default().to_owned()))
+    Ok(listed("contacts", &contacts, most, |last: &Value| last["number"].as_str().unwrap_or_default().to_owned()))
 }
 
 /// How many of them an answer holds; at least one.

@@ -28,7 +28,7 @@ use crate::{Answer, Answered, App, authorize, json_of, unavailable, wrong};
 /// How long an upload may wait before it begins.
 const UPLOAD_VALID: Duration = Duration::from_hours(1);
 /// How long the link to the bad rows works.
-const REPORT_VALID: Duration = Duration::from_mins(15);
+pub(crate) const REPORT_VALID: Duration = Duration::from_mins(15);
 
 const FIELDS: [&str; 4] = ["filename", "dry_run", "default_country", "bytes"];
 
@@ -55,7 +55,7 @@ fn no_import() -> Answer {
     wrong(Problem::not_found("This campaign has no import with this id. GET …/imports lists them."))
 }
 
-fn no_bucket(error: &BlobError) -> Answer {
+pub(crate) fn no_bucket(error: &BlobError) -> Answer {
     tracing::error!(error = %error, "the bucket was asked in vain");
     wrong(Problem::unavailable("The bucket"))
 }
@@ -68,19 +68,19 @@ fn conflict(detail: impl Into<String>) -> Answer {
 #[derive(Debug, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ImportWish)]
-struct Wish {
+pub(crate) struct Wish {
     /// The owner's name of the file.
     #[schema(min_length = 1, max_length = 200, pattern = "^[ -~]*$")]
-    filename: Option<String>,
+    pub(crate) filename: Option<String>,
     /// Only say what would become of it.
     #[schema(value_type = Option<bool>)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// What numbers without a country code are.
     #[schema(pattern = "^US$")]
-    default_country: Option<String>,
+    pub(crate) default_country: Option<String>,
     /// Size of the file that will be uploaded.
     #[schema(minimum = 1, maximum = 500_000_000)]
-    bytes: Option<u64>,
+    pub(crate) bytes: Option<u64>,
 }
 
 /// The same of a CSV, in the query.
@@ -143,7 +143,7 @@ impl Wish {
         Ok(wish)
     }
 
-    fn check(&self) -> Result<(), Problem> {
+    pub(crate) fn check(&self) -> Result<(), Problem> {
         let mut errors = Vec::new();
         if self.default_country.as_deref().is_some_and(|country| country != "US") {
             let mend = "Use US, or leave it out: numbers of other countries are written with + and their code.";
@@ -187,6 +187,18 @@ async fn create(
     let of_query = Wish::of_query(query)?;
     let wish = if is_csv { of_query } else { Wish::parse(&json_of(&headers, &body)?).map_err(wrong)? };
     let now = (app.now)();
+    let import = made(&app, campaign_id, &wish, caller.name).await?;
+    if is_csv { take(&app, &import, body, now).await } else { offer(&app, &import, &wish, now).await }
+}
+
+/// An import that waits for its file, for whoever may.
+pub(crate) async fn made(
+    app: &App,
+    campaign_id: Uuid,
+    wish: &Wish,
+    requested_by: String,
+) -> Result<Box<Import>, Answer> {
+    let now = (app.now)();
     let id = new_id(now, (app.draw)());
     let new = NewImport {
         id,
@@ -195,7 +207,7 @@ async fn create(
         us_numbers: wish.default_country.is_some(),
         filename: wish.filename.clone(),
         source_key: format!("imports/{id}/source.csv"),
-        requested_by: caller.name,
+        requested_by,
     };
     let import = match app.store.create_import(&new, now).await.map_err(|error| unavailable(&error))? {
         Created::Waits(import) => import,
@@ -203,10 +215,10 @@ async fn create(
         Created::Over(state) => return Err(conflict(format!("The campaign is {state}: it takes no more people."))),
     };
     tracing::info!(campaign.id = %campaign_id, import.id = %id, import.dry_run = new.dry_run, "import made");
-    if is_csv { take(&app, &import, body, now).await } else { offer(&app, &import, &wish, now).await }
+    Ok(import)
 }
 
-fn too_large() -> Answer {
+pub(crate) fn too_large() -> Answer {
     let detail = "A file of more than 1 MB is uploaded: send {\"filename\": …} as application/json, and put the file to \
                   the address that the answer names.";
     wrong(Problem::new(413, "Content Too Large", detail))
@@ -217,7 +229,7 @@ fn location(import: &Import) -> String {
 }
 
 /// A small file is put where an upload would lie.
-async fn take(app: &App, import: &Import, body: Bytes, now: Timestamp) -> Answered {
+pub(crate) async fn take(app: &App, import: &Import, body: Bytes, now: Timestamp) -> Answered {
     let bytes = body.len() as u64;
     app.blobs.put(&import.source_key, "text/csv", body).await.map_err(|error| no_bucket(&error))?;
     let import = wake(app, import.id, bytes, now).await?;
@@ -249,7 +261,7 @@ async fn wake(app: &App, id: Uuid, bytes: u64, now: Timestamp) -> Result<Import,
     Ok(import)
 }
 
-async fn known(app: &App, campaign: &str, import: &str) -> Result<Import, Answer> {
+pub(crate) async fn known(app: &App, campaign: &str, import: &str) -> Result<Import, Answer> {
     let campaign = Uuid::parse_str(campaign).map_err(|_| no_import())?;
     let import = Uuid::parse_str(import).map_err(|_| no_import())?;
     let known = app.store.import(campaign, import).await.map_err(|error| unavailable(&error))?;
@@ -306,7 +318,7 @@ async fn list(
     let campaign = Uuid::parse_str(&campaign).map_err(|_| no_campaign())?;
     let imports = app.store.imports(campaign, &slice).await.map_err(|error| unavailable(&error))?;
     let imports = imports.ok_or_else(no_campaign)?;
-    Ok(listed("imports", imports, slice.most, |last| format!("{}_{}", last.created_at, last.id)))
+    Ok(listed("imports", &imports, slice.most, |last| format!("{}_{}", last.created_at, last.id)))
 }
 
 /// One import, and a link to its bad rows.

@@ -5,6 +5,7 @@ mod agents;
 mod calls;
 mod campaign_body;
 mod campaigns;
+mod console;
 mod contacts;
 mod endpoints;
 mod exports;
@@ -128,6 +129,7 @@ pub fn router(app: App) -> Router {
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
         .merge(openapi::routes())
         .merge(calls::routes())
+        .merge(console::routes())
         .merge(campaigns::routes())
         .merge(contacts::routes())
         .merge(endpoints::routes())
@@ -220,7 +222,7 @@ async fn list_agents(State(app): State<Arc<App>>, Query(query): Query<Pairs>, he
     let (after, most) = (asked.cursor(|name| Some(name.to_owned())), asked.limit());
     let (after, most) = asked.done((after, most))?;
     let agents = app.store.agents_after(after.as_deref(), most).await.map_err(|error| unavailable(&error))?;
-    Ok(listed("agents", agents, most, |last| last.name.clone()))
+    Ok(listed("agents", &agents, most, |last| last.name.clone()))
 }
 
 /// One agent.
@@ -233,10 +235,8 @@ async fn list_agents(State(app): State<Arc<App>>, Query(query): Query<Pairs>, he
 async fn get_agent(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Answered {
     authorize(&app, &headers, Scope::Read)?;
     // The database has no text with a NUL.
-    let agent = match name.contains('\0') {
-        true => None,
-        false => app.store.agent(&name).await.map_err(|error| unavailable(&error))?,
-    };
+    let agent =
+        if name.contains('\0') { None } else { app.store.agent(&name).await.map_err(|error| unavailable(&error))? };
     let agent = agent
         .ok_or_else(|| wrong(Problem::not_found("There is no agent with this name. GET /api/agents lists them.")))?;
     Ok(Reply::json(200, &agent).into())

@@ -37,7 +37,10 @@ pub const ELSEWHERE: [(&str, &str); 9] = [
 
 /// What is described here.
 #[derive(Debug, OpenApi)]
-#[openapi(paths(document), components(schemas(Problem)))]
+#[openapi(
+    paths(document),
+    components(schemas(Problem, pages::RecordingFormat, pages::DossierFormat, pages::ReviewState))
+)]
 struct Doc;
 
 /// The routes.
@@ -157,14 +160,18 @@ fn complete(operation: &mut Value) {
         let said = operation["description"].as_str().unwrap_or_default();
         operation["description"] = format!("{said} Needs a token with the scope `{scope}`.").trim().into();
     }
-    let mut has = |place: &str| {
-        let parameters = operation["parameters"].as_array_mut();
+    let has = |place: &str| {
+        let parameters = operation["parameters"].as_array();
         parameters.into_iter().flatten().any(|parameter| parameter["in"] == place)
     };
     let (in_path, in_query) = (has("path"), has("query"));
     let body = !operation["requestBody"].is_null();
-    if let Some(parameters) = operation["parameters"].as_array_mut() {
+    if let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) {
         parameters.iter_mut().for_each(without_null);
+    }
+    // Any bytes are a text: what is wrong with its rows is told in the answer.
+    if let Some(csv) = operation.pointer_mut("/requestBody/content/text~1csv") {
+        *csv = json!({ "schema": {} });
     }
     let mut add = |status: &str, wanted: bool, description: &str| {
         if wanted && operation["responses"][status].is_null() {
@@ -196,17 +203,24 @@ fn problems(operation: &mut Value) {
 
 /// A parameter that is not sent is missing: none is null.
 fn without_null(parameter: &mut Value) {
-    let schema = &mut parameter["schema"];
-    if let Some(types) = schema["type"].as_array_mut() {
+    let in_query = parameter["in"] == "query";
+    // Not by index: that would write what is not there.
+    let Some(schema) = parameter.get_mut("schema") else { return };
+    if let Some(types) = schema.get_mut("type").and_then(Value::as_array_mut) {
         types.retain(|kind| kind != "null");
         if let [kind] = types.as_slice() {
             schema["type"] = kind.clone();
         }
     }
-    if let Some(choices) = schema["oneOf"].as_array_mut() {
+    if let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
         choices.retain(|choice| choice["type"] != "null");
         if let [choice] = choices.as_slice() {
             *schema = choice.clone();
         }
+    }
+    // One that is empty counts as not sent.
+    let format = schema.get("format").cloned().unwrap_or_default();
+    if in_query && (format == "date-time" || format == "uuid") {
+        *schema = json!({ "anyOf": [{ "type": "string", "format": format }, { "const": "" }] });
     }
 }

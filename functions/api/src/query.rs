@@ -132,11 +132,12 @@ impl Asked {
 
     /// Which page; `id` reads the cursor's second half.
     pub(crate) fn slice<I>(&mut self, id: impl FnOnce(&str) -> Option<I>) -> Slice<I> {
+        let most = self.limit();
         let after = self.cursor(|text| {
             let (at, rest) = text.split_once('_')?;
             Some((at.parse().ok()?, id(rest)?))
         });
-        Slice { after, most: self.limit() }
+        Slice { after, most }
     }
 
     /// How many entries.
@@ -188,13 +189,8 @@ pub(crate) fn page<I: std::fmt::Display>(name: &str, entries: Vec<Entry<I>>, mos
 }
 
 /// The same of entries that are shown as they are; `cursor` says where the page behind one begins.
-pub(crate) fn listed<T: Serialize>(
-    name: &str,
-    entries: Vec<T>,
-    most: i64,
-    cursor: impl FnOnce(&T) -> String,
-) -> Answer {
-    let next = next_of(&entries, most, cursor);
+pub(crate) fn listed<T: Serialize>(name: &str, entries: &[T], most: i64, cursor: impl FnOnce(&T) -> String) -> Answer {
+    let next = next_of(entries, most, cursor);
     Reply::json(200, &json!({ name: entries, "next": next })).into()
 }
 

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::openapi::pages;
 use crate::query::{Asked, Paging, Pairs, listed};
-use crate::{Answered, App, authorize, json_of, unavailable, wrong};
+use crate::{Answer, Answered, App, authorize, json_of, unavailable, wrong};
 
 /// What is described here.
 #[derive(Debug, utoipa::OpenApi)]
@@ -57,19 +57,25 @@ pub(crate) async fn command(app: &App, reached: &Reached) {
 )]
 async fn stop(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
     let caller = authorize(&app, &headers, May::Call)?;
-    let now = (app.now)();
-    let (scope, reason, hang_up) = parse(&json_of(&headers, &body)?).map_err(wrong)?;
-    let id = new_id(now, (app.draw)());
-    let stop = Stop { id, scope, reason, hang_up, by: caller.name, at: now, lifted_at: None, lifted_by: None };
-    app.store.stop(&stop).await.map_err(|error| unavailable(&error))?;
-    let reached = app.store.end_live(&stop.scope, hang_up, now).await.map_err(|error| unavailable(&error))?;
-    command(&app, &reached).await;
-    let (scope, _) = stop.scope.parts();
-    tracing::warn!(stop.id = %id, stop.scope = scope, stop.hang_up = hang_up, "stopped by its owner");
+    let (stop, reached) = carry_out(&app, caller.name, &json_of(&headers, &body)?).await?;
     let mut view = serde_json::to_value(&stop).unwrap_or_default();
     view["taken_back"] = reached.to_cancel.len().into();
     view["hung_up"] = reached.to_hang_up.len().into();
-    Ok(Reply::json(201, &view).with("Location", format!("/api/stops/{id}")).into())
+    Ok(Reply::json(201, &view).with("Location", format!("/api/stops/{}", stop.id)).into())
+}
+
+/// Stops what `wish` says, for whoever may.
+pub(crate) async fn carry_out(app: &App, by: String, wish: &Value) -> Result<(Stop, Reached), Answer> {
+    let now = (app.now)();
+    let (scope, reason, hang_up) = parse(wish).map_err(wrong)?;
+    let id = new_id(now, (app.draw)());
+    let stop = Stop { id, scope, reason, hang_up, by, at: now, lifted_at: None, lifted_by: None };
+    app.store.stop(&stop).await.map_err(|error| unavailable(&error))?;
+    let reached = app.store.end_live(&stop.scope, hang_up, now).await.map_err(|error| unavailable(&error))?;
+    command(app, &reached).await;
+    let (scope, _) = stop.scope.parts();
+    tracing::warn!(stop.id = %id, stop.scope = scope, stop.hang_up = hang_up, "stopped by its owner");
+    Ok((stop, reached))
 }
 
 /// What may be sent.
@@ -94,7 +100,7 @@ struct StopWish {
     /// Ends live calls as well.
     hang_up: Option<bool>,
     /// Why.
-    #[schema(min_length = 1, max_length = 500, pattern = "^[!-~]", example = "wrong list")]
+    #[schema(min_length = 1, max_length = 500, pattern = r"\S", example = "wrong list")]
     reason: String,
 }
 
@@ -118,8 +124,9 @@ fn parse(body: &Value) -> Result<(Scope, String, bool), Problem> {
         wrong(&shown, "is not a field of a stop", "Use `scope`, `value`, `hang_up`, `reason`.");
     }
     for field in ["value", "campaign", "agent", "from"] {
-        if body.get(field).is_some_and(|value| !value.is_null() && !value.is_string()) {
-            wrong(field, "is not a text", "Send it as a JSON string.");
+        let fits = |value: &Value| value.as_str().is_some_and(|text| text.chars().count() <= 64);
+        if body.get(field).is_some_and(|value| !value.is_null() && !fits(value)) {
+            wrong(field, "is not a text, or too long", "Send it as a JSON string of at most 64 characters.");
         }
     }
     let word = body.get("scope").and_then(Value::as_str).unwrap_or_default();
@@ -176,7 +183,7 @@ async fn list(State(app): State<Arc<App>>, Query(query): Query<Pairs>, headers: 
     });
     let slice = asked.done(slice)?;
     let stops = app.store.stops(&slice).await.map_err(|error| unavailable(&error))?;
-    Ok(listed("stops", stops, slice.most, |last| {
+    Ok(listed("stops", &stops, slice.most, |last| {
         let word = if last.lifted_at.is_some() { "lifted" } else { "holds" };
         format!("{}_{word}.{}", last.at, last.id)
     }))
@@ -227,6 +234,11 @@ async fn hang_up_call(State(app): State<Arc<App>>, Path(id): Path<String>, heade
 
 async fn end_call(app: &App, id: &str, headers: &HeaderMap, hang_up: bool) -> Answered {
     authorize(app, headers, May::Call)?;
+    end(app, id, hang_up).await
+}
+
+/// Ends one call, for whoever may.
+pub(crate) async fn end(app: &App, id: &str, hang_up: bool) -> Answered {
     let missing =
         || wrong(Problem::not_found("There is no call with this id. Its id is in the answer of POST /api/calls."));
     let id = Uuid::parse_str(id).map_err(|_| missing())?;

@@ -54,7 +54,7 @@ struct NumberWish {
     #[schema(max_length = 32, example = "+14155550123")]
     number: String,
     /// Why: it is kept.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]", example = "asked by mail")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "asked by mail")]
     reason: String,
 }
 
@@ -64,7 +64,7 @@ struct NumberWish {
 #[expect(dead_code, reason = "describes what is read by hand")]
 struct Reason {
     /// Why: it is kept.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]", example = "asked to be called")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "asked to be called")]
     reason: String,
 }
 
@@ -77,16 +77,16 @@ struct Judgement {
     #[schema(pattern = "^(keep|remove)$")]
     decision: String,
     /// Why: it is kept.
-    #[schema(min_length = 1, max_length = 200, pattern = "^[!-~]", example = "it was a joke")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "it was a joke")]
     reason: String,
 }
 
-fn slice_of(asked: &mut Asked) -> Slice<String> {
+pub(crate) fn slice_of(asked: &mut Asked) -> Slice<String> {
     asked.slice(number_in_cursor)
 }
 
 /// Where the page behind an entry begins.
-fn cursor(last: &Suppressed) -> String {
+pub(crate) fn cursor(last: &Suppressed) -> String {
     format!("{}_{}", last.suppressed_at, last.number)
 }
 
@@ -94,12 +94,12 @@ fn field(name: &str, problem: &str, mend: &str) -> Answer {
     wrong(Problem::fields(vec![FieldError::new(name, problem, mend)]))
 }
 
-fn number_of(text: &str) -> Result<PhoneNumber, FieldError> {
+pub(crate) fn number_of(text: &str) -> Result<PhoneNumber, FieldError> {
     let mend = "Write it in E.164 form, such as +14155550123.";
     PhoneNumber::parse(text).map_err(|problem| FieldError::new("number", problem.to_string(), mend))
 }
 
-fn reason_of(body: &Value) -> Result<String, FieldError> {
+pub(crate) fn reason_of(body: &Value) -> Result<String, FieldError> {
     let reason = body["reason"].as_str().map(str::trim).filter(|reason| !reason.is_empty());
     let mend = format!("Say why, in 1 to {LONGEST_REASON} characters: it is kept.");
     let reason = reason.ok_or_else(|| FieldError::new("reason", "is missing", mend.as_str()))?;
@@ -127,7 +127,7 @@ async fn list(State(app): State<Arc<App>>, headers: HeaderMap, Query(query): Que
         return Ok(Reply::json(200, &body).into());
     }
     let page = app.store.suppressions(&slice).await.map_err(|error| unavailable(&error))?;
-    Ok(listed("suppressions", page, slice.most, cursor))
+    Ok(listed("suppressions", &page, slice.most, cursor))
 }
 
 /// Suppresses a number.
@@ -230,7 +230,7 @@ async fn reviews(State(app): State<Arc<App>>, headers: HeaderMap, Query(query): 
     let slice = asked.slice(|id| Uuid::parse_str(id).ok());
     let slice = asked.done(slice)?;
     let page = app.store.opt_out_reviews(open_only, &slice).await.map_err(|error| unavailable(&error))?;
-    Ok(listed("reviews", page, slice.most, |last| format!("{}_{}", last.created_at, last.call_id)))
+    Ok(listed("reviews", &page, slice.most, |last| format!("{}_{}", last.created_at, last.call_id)))
 }
 
 /// Decides about a doubtful opt-out. To let the number be called needs the scope `admin`.

@@ -7,13 +7,13 @@ use std::time::Duration;
 use elevenwire::auth::Tokens;
 use elevenwire::blobs::Blobs;
 use elevenwire::elevenlabs;
-use elevenwire::queue::Queue;
+use elevenwire::queue::{Load, Queue, QueueDown};
 use elevenwire::signalwire;
-use elevenwire::store::{Store, migrations};
+use elevenwire::store::{Store, StoreError, migrations};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::{Check, Report, Status};
+use crate::{Check, Database, QueueLoad, Report, Status};
 
 /// How long a dependency may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,25 +38,23 @@ pub struct App {
 }
 
 pub(crate) async fn run(app: &App, now: Timestamp) -> Report {
+    let mut loads = Vec::new();
     let queues = async {
         let mut checks = Vec::new();
         for (name, queue) in &app.queues {
-            let depth = async { queue.depth().await.map(|depth| Some(format!("{depth} waiting"))) };
+            let load = async {
+                let load = queue.load().await?;
+                loads.push(load_of(name, load));
+                Ok::<_, QueueDown>(Some(format!("{} waiting", load.waiting)))
+            };
             checks.push(
-                timed(&format!("queue {name}"), "Is the queue deployed, and may this function read it?", depth).await,
+                timed(&format!("queue {name}"), "Is the queue deployed, and may this function read it?", load).await,
             );
         }
         checks
     };
-    let mut last_webhook = None;
-    let database = async {
-        let version = migrations::current(&app.store).await.map_err(|error| error.to_string())?;
-        last_webhook = app.store.last_delivery_at().await.map_err(|error| error.to_string())?;
-        if version < migrations::newest() {
-            return Err(format!("the schema has version {version}, this program needs {}", migrations::newest()));
-        }
-        Ok(Some(format!("schema version {version}")))
-    };
+    let mut known = Known::default();
+    let database = look(app, now, &mut known);
     let bucket = async { app.blobs.ping().await.map(|()| None) };
     let carrier = async { app.carrier.probe().await.map(|()| None) };
     let elevenlabs = async { app.elevenlabs.probe().await.map(|()| None) };
@@ -74,8 +72,45 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Report {
     let mut checks = vec![database, bucket, carrier, elevenlabs];
     checks.extend(queues);
     let status = if checks.iter().all(|check| check.ok) { Status::Ok } else { Status::Failing };
-    let last_webhook_age_secs = last_webhook.map(|at| now.duration_since(at).as_secs());
-    Report { status, checked_at: now, checks, last_webhook_age_secs, warnings: warnings(app) }
+    let age = |at: Option<Timestamp>| at.map(|at| now.duration_since(at).as_secs());
+    Report {
+        status,
+        checked_at: now,
+        checks,
+        last_webhook_age_secs: age(known.last_webhook),
+        warnings: warnings(app),
+        database: known.database,
+        queues: loads,
+        oldest_due_secs: age(known.oldest_due),
+        oldest_unsettled_secs: age(known.oldest_unsettled),
+    }
+}
+
+/// What the database told.
+#[derive(Default)]
+struct Known {
+    database: Option<Database>,
+    last_webhook: Option<Timestamp>,
+    oldest_due: Option<Timestamp>,
+    oldest_unsettled: Option<Timestamp>,
+}
+
+async fn look(app: &App, now: Timestamp, known: &mut Known) -> Result<Option<String>, String> {
+    let words = |error: StoreError| error.to_string();
+    let schema_version = migrations::current(&app.store).await.map_err(words)?;
+    let schema_needed = migrations::newest();
+    known.last_webhook = app.store.last_delivery_at().await.map_err(words)?;
+    let backlog = app.store.backlog(now).await.map_err(words)?;
+    (known.oldest_due, known.oldest_unsettled) = (backlog.oldest_due, backlog.oldest_unsettled);
+    known.database = Some(Database { server_version: backlog.server_version, schema_version, schema_needed });
+    if schema_version < schema_needed {
+        return Err(format!("the schema has version {schema_version}, this program needs {schema_needed}"));
+    }
+    Ok(Some(format!("schema version {schema_version}")))
+}
+
+fn load_of(name: &str, load: Load) -> QueueLoad {
+    QueueLoad { name: name.to_owned(), waiting: load.waiting, in_flight: load.in_flight, dead: load.dead }
 }
 
 fn warnings(app: &App) -> Vec<String> {

@@ -37,6 +37,42 @@ pub struct Report {
     pub last_webhook_age_secs: Option<i64>,
     /// What works, but should be mended.
     pub warnings: Vec<String>,
+    /// The database, when it answered.
+    #[serde(default)]
+    pub database: Option<Database>,
+    /// The queues that answered.
+    #[serde(default)]
+    pub queues: Vec<QueueLoad>,
+    /// How long the oldest attempt waits that is due; `null` when none is.
+    #[serde(default)]
+    pub oldest_due_secs: Option<i64>,
+    /// How long the oldest call that has ended waits for its transcript or recording.
+    #[serde(default)]
+    pub oldest_unsettled_secs: Option<i64>,
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Database {
+    /// Version of the server.
+    pub server_version: String,
+    /// Version of the schema.
+    pub schema_version: i32,
+    /// Version of the schema that this program needs.
+    pub schema_needed: i32,
+}
+
+/// What a queue holds, approximately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct QueueLoad {
+    /// Its name.
+    pub name: String,
+    /// Messages that wait.
+    pub waiting: u64,
+    /// Messages that are worked on, or wait for their next try.
+    pub in_flight: u64,
+    /// Messages that were put aside; `null` when they could not be counted.
+    pub dead: Option<u64>,
 }
 
 /// Whether all is well.

@@ -133,7 +133,7 @@ pub struct Cap {
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
     /// Attempts in all.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
     pub max_calls: Option<u64>,
     /// Money, in the currency of the agents' vendor.
     #[schema(exclusive_minimum = 0)]

@@ -353,7 +353,10 @@ fn refused<T>(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result
 }
 
 /// An address to which a key may be sent.
-pub(super) fn base(url: &str) -> Result<Url, BadBaseUrl> {
+///
+/// # Errors
+/// When it is not one.
+pub fn base(url: &str) -> Result<Url, BadBaseUrl> {
     let base = Url::parse(url.trim().trim_end_matches('/')).map_err(|_| BadBaseUrl)?;
     let safe = base.scheme() == "https" || base.scheme() == "http" && is_loopback(&base);
     if !safe || base.query().is_some() || !base.username().is_empty() {

@@ -5,6 +5,7 @@ pub mod agents;
 pub mod calls;
 pub mod campaigns;
 pub mod claims;
+pub mod console_sessions;
 pub mod contacts;
 pub mod conversations;
 pub mod deliveries;

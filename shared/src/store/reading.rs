@@ -6,7 +6,9 @@ mod contacts;
 mod conversations;
 mod deliveries;
 mod exported;
+mod figures;
 mod number;
+mod overview;
 pub mod shapes;
 
 use jiff::Timestamp;
@@ -19,7 +21,9 @@ pub use contacts::ContactFilter;
 pub use conversations::ConversationFilter;
 pub use deliveries::DeliveryFilter;
 pub use exported::{Cells, Exported, ExportedContacts, Place, Portion, WHATS};
+pub use figures::{DueHour, LAST_ATTEMPTS, PlaceHour};
 pub use number::DOSSIER_MOST;
+pub use overview::HourCount;
 
 /// An entry of a list, and its place in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +43,14 @@ pub struct Slice<I> {
     pub after: Option<(Timestamp, I)>,
     /// How many.
     pub most: i64,
+}
+
+impl<I> Slice<I> {
+    /// The first page.
+    #[must_use]
+    pub const fn first(most: i64) -> Self {
+        Self { after: None, most }
+    }
 }
 
 /// Times from `from` on, before `to`.

@@ -33,7 +33,32 @@ select jsonb_build_object(
         from (select u.* from unsettled_calls u join placed p on p.id = u.id order by u.since limit 1000) u))
 from placed";
 
+/// What waits longest, and who keeps it all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// Version of the database server.
+    pub server_version: String,
+    /// When the oldest attempt was due that is due and not claimed.
+    pub oldest_due: Option<Timestamp>,
+    /// When the call ended that waits longest for its transcript or recording.
+    pub oldest_unsettled: Option<Timestamp>,
+}
+
 impl Store {
+    /// What waits longest.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        // By calls_due and calls_unsettled.
+        let sql = "select current_setting('server_version'),
+            (select min(due_at) from calls where state = 'intent' and due_at <= $1),
+            (select min(ended_at) from calls where settled_at is null)";
+        let mut session = self.session().await?;
+        let row = session.client()?.query_typed_one(sql, &[(&now, Type::TIMESTAMPTZ)]).await?;
+        Ok(Backlog { server_version: row.get(0), oldest_due: row.get(1), oldest_unsettled: row.get(2) })
+    }
+
     /// The settlement of the calls that the carrier was asked for in a span of time, as JSON.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Workspace webhooks, settings, phone numbers, agents.
+//! Workspace webhooks and settings.
 
 use std::sync::Arc;
 
@@ -9,43 +9,39 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{errors::ApiError, webhook::Webhook};
-use crate::{
-    clock,
-    config::{Config, ImportedNumber},
-    signalwire::errors::json_answer,
-    world::World,
-};
+use super::{catalog, errors::ApiError, webhook::Webhook};
+use crate::{clock, config::Config, signalwire::errors::json_answer, switches::RETRY_SHOWN, world::World};
 
 type Shared = State<Arc<World>>;
 
-fn read(body: &[u8]) -> Result<Value, ApiError> {
+pub(super) fn read(body: &[u8]) -> Result<Value, ApiError> {
     serde_json::from_slice::<Value>(body).ok().filter(Value::is_object).ok_or_else(|| ApiError::schema("body"))
 }
 
-fn text(value: &Value, path: &str) -> Result<String, ApiError> {
+pub(super) fn text(value: &Value, path: &str) -> Result<String, ApiError> {
     let found = value.pointer(path).and_then(Value::as_str).filter(|t| !t.is_empty());
     found.map(str::to_owned).ok_or_else(|| ApiError::schema(path.rsplit('/').next().unwrap_or(path)))
 }
 
-fn answer(world: &World, result: Result<Value, ApiError>) -> Response {
+pub(super) fn answer(world: &World, result: Result<Value, ApiError>) -> Response {
     match result {
         Ok(value) => json_answer(200, &value),
         Err(error) => error.answer(world),
     }
 }
 
-/// `GET /v1/workspace/webhooks`; `retry_enabled` cannot be read back.
+/// `GET /v1/workspace/webhooks`; `retry_enabled` cannot be read back, unless a switch says so.
 pub async fn list_webhooks(State(world): Shared) -> Response {
     let state = world.state();
     let used = state.workspace.post_call_webhook_id.clone();
+    let retry_shown = state.switches.is(RETRY_SHOWN, "yes");
     let view = |w: &Webhook| {
         let usage = if used.as_deref() == Some(w.id.as_str()) {
             json!([{ "usage_type": "ConvAI Settings" }])
         } else {
             json!([])
         };
-        json!({
+        let mut shown = json!({
             "name": w.name,
             "webhook_id": w.id,
             "webhook_url": w.url,
@@ -56,7 +52,11 @@ pub async fn list_webhooks(State(world): Shared) -> Response {
             "usage": usage,
             "most_recent_failure_error_code": w.last_failure.and_then(|(code, _)| code),
             "most_recent_failure_timestamp": w.last_failure.map(|(_, at)| at.as_second()),
-        })
+        });
+        if retry_shown {
+            shown["retry_enabled"] = json!(w.retry_enabled);
+        }
+        shown
     };
     let webhooks: Vec<Value> = state.workspace.webhooks.iter().map(view).collect();
     json_answer(200, &json!({ "webhooks": webhooks }))
@@ -142,7 +142,8 @@ fn settings(world: &World) -> Value {
     let state = world.state();
     let workspace = &state.workspace;
     json!({ "conversation_initiation_client_data_webhook": state.config.initiation_url.as_ref()
-            .map(|url| json!({ "url": url, "request_headers": state.config.initiation_headers })),
+            .map(|url| json!({ "url": url,
+                "request_headers": catalog::shown_headers(&workspace.catalog, &state.config.initiation_headers) })),
         "webhooks": { "post_call_webhook_id": workspace.post_call_webhook_id, "events": workspace.events,
             "transcript_format": workspace.transcript_format, "send_audio": null } })
 }
@@ -170,9 +171,10 @@ pub async fn patch_settings(State(world): Shared, body: Bytes) -> Response {
             format.clone_into(&mut world.state().workspace.transcript_format);
         }
         if let Some(webhook) = body.get("conversation_initiation_client_data_webhook") {
+            let headers = world.state().workspace.catalog.headers(webhook.get("request_headers"));
             set(&world, |config| {
                 config.initiation_url = webhook.get("url").and_then(Value::as_str).map(str::to_owned);
-                config.initiation_headers = headers(webhook.get("request_headers"));
+                config.initiation_headers = headers;
             });
         }
         Ok(settings(&world))
@@ -180,73 +182,10 @@ pub async fn patch_settings(State(world): Shared, body: Bytes) -> Response {
     answer(&world, done)
 }
 
-fn set(world: &World, change: impl FnOnce(&mut Config)) {
+pub(super) fn set(world: &World, change: impl FnOnce(&mut Config)) {
     let mut state = world.state();
     let mut config = Config::clone(&state.config);
     change(&mut config);
     config.complete();
     state.config = Arc::new(config);
-}
-
-fn number_view(number: &ImportedNumber) -> Value {
-    json!({ "phone_number": number.number, "label": number.name, "phone_number_id": number.phone_number_id,
-        "supports_inbound": true, "supports_outbound": true, "provider": "sip_trunk",
-        "assigned_agent": { "agent_id": number.agent_id, "agent_name": number.name } })
-}
-
-/// `GET /v1/convai/phone-numbers`.
-pub async fn list_numbers(State(world): Shared) -> Response {
-    json_answer(200, &Value::Array(world.config().numbers.iter().map(number_view).collect()))
-}
-
-/// `POST /v1/convai/phone-numbers`: imports a SIP trunk number.
-pub async fn import_number(State(world): Shared, body: Bytes) -> Response {
-    let done = read(&body).and_then(|body| {
-        if text(&body, "/provider")? != "sip_trunk" {
-            return Err(ApiError::schema("provider"));
-        }
-        let optional = |path: &str| body.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let number = ImportedNumber {
-            number: text(&body, "/phone_number")?,
-            agent_id: optional("/agent_id"),
-            name: text(&body, "/label")?,
-            phone_number_id: format!("phnum_{}", world.fresh().token(24)),
-            username: optional("/inbound_trunk_config/credentials/username"),
-            password: optional("/inbound_trunk_config/credentials/password"),
-        };
-        let id = number.phone_number_id.clone();
-        set(&world, |config| {
-            config.numbers.retain(|n| n.number != number.number);
-            config.numbers.push(number);
-        });
-        Ok(json!({ "phone_number_id": id }))
-    });
-    answer(&world, done)
-}
-
-/// `GET /v1/convai/agents`: one for each agent that has a number.
-pub async fn list_agents(State(world): Shared) -> Response {
-    let config = world.config();
-    let mut agents: Vec<(&str, &str)> = config.numbers.iter().map(|n| (n.agent_id.as_str(), n.name.as_str())).collect();
-    agents.sort_unstable();
-    agents.dedup();
-    let view = |(id, name): (&str, &str)| json!({ "agent_id": id, "name": name, "tags": [], "archived": false });
-    let agents: Vec<Value> = agents.into_iter().map(view).collect();
-    json_answer(200, &json!({ "agents": agents, "has_more": false, "next_cursor": null }))
-}
-
-/// `GET /v1/convai/agents/{id}`.
-pub async fn get_agent(State(world): Shared, Path(id): Path<String>) -> Response {
-    let config = world.config();
-    let Some(number) = config.numbers.iter().find(|n| n.agent_id == id) else {
-        return ApiError::not_found("agent_not_found").answer(&world);
-    };
-    let from_webhook = config.initiation_url.is_some();
-    json_answer(
-        200,
-        &json!({ "agent_id": id, "name": number.name, "conversation_config": {}, "metadata": { "created_at_unix_secs": 0 },
-            "platform_settings": { "overrides": { "enable_conversation_initiation_client_data_from_webhook": from_webhook },
-                "call_limits": { "agent_concurrency_limit": config.agent_concurrency, "daily_limit": 100_000 } },
-            "phone_numbers": [number_view(number)], "tags": [] }),
-    )
 }

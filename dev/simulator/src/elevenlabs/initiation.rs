@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::conversation::Conversation;
+use super::{catalog, conversation::Conversation};
 use crate::{
     faults::{Kind, Occasion},
     post,
@@ -19,10 +19,13 @@ pub struct ClientData {
     pub user_id: Option<String>,
 }
 
-/// Asks, if a URL is set. `None` when the webhook failed, was slow or answered something else.
+/// Asks, if a URL is set and the agent is told to. `None` when the webhook failed, was slow or answered something else.
 pub async fn ask(world: &World, conversation: &Conversation, headers: &[(String, String)]) -> Option<ClientData> {
     let config = world.config();
     let Some(url) = config.initiation_url.clone() else { return Some(ClientData::default()) };
+    if !catalog::asks(world, &conversation.agent_id) {
+        return Some(ClientData::default());
+    }
     let owner = Owner::Conversation(conversation.id.clone());
     let index = world.book_delivery(&owner, "initiation");
     let occasion = Occasion { to: &conversation.callee, call: &conversation.id, event: "initiation", class: "" };

@@ -2,10 +2,12 @@
 
 pub mod admin;
 pub mod agent;
+pub mod catalog;
 pub mod conversation;
 pub mod errors;
 pub mod initiation;
 pub mod list;
+pub mod numbers;
 pub mod otel;
 pub mod outbound;
 pub mod payload;
@@ -39,9 +41,13 @@ pub fn router(world: &Arc<World>) -> Router<Arc<World>> {
         .route("/v1/convai/conversations/{id}/audio", get(get_audio))
         .route("/v1/convai/sip-trunk/outbound-call", post(outbound::call))
         .route("/v1/convai/settings", get(admin::get_settings).patch(admin::patch_settings))
-        .route("/v1/convai/phone-numbers", get(admin::list_numbers).post(admin::import_number))
-        .route("/v1/convai/agents", get(admin::list_agents))
-        .route("/v1/convai/agents/{id}", get(admin::get_agent))
+        .route("/v1/convai/phone-numbers", get(numbers::list).post(numbers::import))
+        .route("/v1/convai/phone-numbers/{id}", patch(numbers::patch))
+        .route("/v1/convai/agents", get(catalog::list_agents))
+        .route("/v1/convai/agents/{id}", get(catalog::get_agent).patch(catalog::patch_agent))
+        .route("/v1/convai/tools", get(catalog::list_tools).post(catalog::create_tool))
+        .route("/v1/convai/tools/{id}", patch(catalog::patch_tool))
+        .route("/v1/convai/secrets", get(catalog::list_secrets).post(catalog::create_secret))
         .route("/v1/workspace/webhooks", get(admin::list_webhooks).post(admin::create_webhook))
         .route("/v1/workspace/webhooks/{id}", patch(admin::patch_webhook).delete(admin::delete_webhook))
         .layer(middleware::from_fn_with_state(Arc::clone(world), authenticate))

@@ -1,11 +1,11 @@
 //! The agent's server tool for a callee who wants no more calls: an HTTP request with static headers, whose body holds the
-//! variables that its owner chose. Ours are the two ids. Off unless an address is given.
+//! variables that its owner chose. Ours are the two ids. Off unless the agent has it, or an address is configured.
 
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 
-use super::conversation::Conversation;
+use super::{catalog, conversation::Conversation};
 use crate::{
     faults::{Kind, Occasion},
     post,
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Uses the tool once the callee has said his last but one word, if the conversation is still going on then.
 pub fn use_later(world: &Arc<World>, conversation: &Conversation) {
-    if world.config().opt_out_tool_url.is_none() {
+    if catalog::opt_out_tool(world, &conversation.agent_id).is_none() {
         return;
     }
     let said = conversation.plan.turns.iter().rfind(|turn| turn.role == Role::User);
@@ -34,8 +34,7 @@ pub fn use_later(world: &Arc<World>, conversation: &Conversation) {
 }
 
 async fn send(world: &World, conversation: &Conversation) {
-    let config = world.config();
-    let Some(url) = config.opt_out_tool_url.clone() else { return };
+    let Some(tool) = catalog::opt_out_tool(world, &conversation.agent_id) else { return };
     let owner = Owner::Conversation(conversation.id.clone());
     let index = world.book_delivery(&owner, "opt_out_tool");
     let occasion = Occasion { to: &conversation.callee, call: &conversation.id, event: "opt_out_tool", class: "" };
@@ -51,8 +50,8 @@ async fn send(world: &World, conversation: &Conversation) {
     }
     let call_id = conversation.spoken_with().get("call_id").cloned();
     let body = json!({ "conversation_id": conversation.id, "call_id": call_id, "reason": "asked for no more calls" });
-    let request = world.http.post(&url).header("content-type", "application/json").timeout(PATIENCE);
-    let request = config.opt_out_tool_headers.iter().fold(request, |r, (n, v)| r.header(n, v)).body(body.to_string());
+    let request = world.http.post(&tool.url).header("content-type", "application/json").timeout(PATIENCE);
+    let request = tool.headers.iter().fold(request, |r, (n, v)| r.header(n, v)).body(body.to_string());
     world.delivery(&owner, index, |d| d.attempts += 1);
     let answer = post::finish(request).await.ok();
     world.delivery(&owner, index, |d| {

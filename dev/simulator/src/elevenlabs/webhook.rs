@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
+    catalog::Catalog,
     otel,
     payload::{self, Shown},
 };
@@ -58,6 +59,8 @@ pub struct Workspace {
     /// `transcript`, `audio`, `call_initiation_failure`.
     pub events: Vec<String>,
     pub transcript_format: String,
+    /// Agents' settings, tools, secrets.
+    pub catalog: Catalog,
 }
 
 impl Workspace {

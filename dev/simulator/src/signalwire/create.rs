@@ -100,7 +100,8 @@ fn numbers(form: &Form, config: &Config) -> Result<(String, String), ApiError> {
     if !is_e164(from) {
         return Err(ApiError::bad(21_212, format!("Invalid 'From' phone number: {from}")));
     }
-    if !config.owned_numbers.is_empty() && !config.owned_numbers.iter().any(|n| n == from) {
+    let mut usable = config.owned_numbers.iter().chain(&config.verified_numbers);
+    if !config.owned_numbers.is_empty() && !usable.any(|number| number == from) {
         return Err(ApiError::bad(21_210, "'From' phone number is not purchased or verified"));
     }
     if Fate::of(to) == Fate::ApiRefuses {

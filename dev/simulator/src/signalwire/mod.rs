@@ -6,6 +6,7 @@ pub mod create;
 pub mod cxml;
 pub mod errors;
 pub mod list;
+pub mod numbers;
 pub mod request;
 pub mod voice;
 

@@ -331,7 +331,7 @@ async fn a_budget_of_calls_pauses_the_campaign_and_says_why() {
 async fn an_owner_who_lets_it_go_on_is_forgiven_the_last_attempts() {
     let world = World::start().await;
     let settings = json!({"max_concurrent": 5});
-    let id = campaign(&world, settings, &numbers(45, "59")).await;
+    let id = campaign(&world, settings, &numbers(90, "59")).await;
     go(&world, id, "start").await;
     let paused = play(&world, id).await;
     assert!(paused["because"].as_str().is_some_and(|why| why.starts_with("opt_outs")), "{paused:#}");

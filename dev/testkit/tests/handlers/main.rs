@@ -10,6 +10,7 @@
 mod asking;
 mod calls;
 mod campaigning;
+mod console_speed;
 mod contract;
 mod exporting;
 mod garbled;

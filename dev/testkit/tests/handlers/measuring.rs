@@ -1,5 +1,7 @@
 //! Metrics: each invocation tells its own, in CloudWatch's embedded metric format.
 
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

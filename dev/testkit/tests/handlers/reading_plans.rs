@@ -80,7 +80,7 @@ pub(crate) async fn fill(client: &Client) {
 }
 
 /// The nodes of a plan that read a table: what, how, by which index.
-fn reads(plan: &Value, found: &mut Vec<(String, String)>) {
+pub(crate) fn reads(plan: &Value, found: &mut Vec<(String, String)>) {
     match plan {
         Value::Object(node) => {
             let word = |name: &str| node.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -84,7 +84,7 @@ async fn work_off(world: &World) {
         world.pump().await;
         let mut left = 0;
         for queue in queues {
-            left += queue.queue().depth().await.unwrap();
+            left += queue.queue().load().await.unwrap().waiting;
         }
         if left == 0 {
             return;

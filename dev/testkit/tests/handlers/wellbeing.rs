@@ -50,3 +50,21 @@ async fn only_a_token_can_make_us_call_a_vendor() {
     assert_eq!(world.http.get(&deep).bearer_auth(testkit::world::TOKEN).send().await.unwrap().status(), 200);
     assert!(!world.vendors.book(|book| book.requests.is_empty()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_tells_versions_and_what_waits_and_what_was_put_aside() {
+    let world = World::start().await;
+    let report = world.check_health().await;
+    let database = report.database.unwrap();
+    assert_eq!((database.schema_version, report.oldest_due_secs), (database.schema_needed, None));
+    assert!(database.server_version.starts_with(|c: char| c.is_ascii_digit()), "{database:?}");
+    assert!(report.queues.iter().all(|queue| queue.dead == Some(0)), "{:?}", report.queues);
+    world.written_down("+14155550101").await;
+    world.clock.advance(Duration::from_mins(7));
+    let cloud = &world.cloud;
+    cloud.sqs.send_message().queue_url(&cloud.calls.dead_url).message_body("{}").send().await.unwrap();
+    let report = world.check_health().await;
+    assert!(report.oldest_due_secs.unwrap() >= 400, "{:?}", report.oldest_due_secs);
+    let calls = report.queues.iter().find(|queue| queue.name == "calls").unwrap();
+    assert_eq!(calls.dead, Some(1));
+}

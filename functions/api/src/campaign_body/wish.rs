@@ -15,7 +15,7 @@ use serde_json::Value;
 #[expect(dead_code, reason = "describes what is read by hand")]
 pub(crate) struct CampaignWish {
     /// Its name.
-    #[schema(min_length = 1, max_length = 200, pattern = "[!-~]", example = "Recall")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "Recall")]
     name: String,
     /// Name of a registered agent.
     #[schema(min_length = 1, example = "demo")]
@@ -97,7 +97,7 @@ pub(crate) struct CampaignWish {
 #[expect(dead_code, reason = "describes what is read by hand")]
 pub(crate) struct CampaignChange {
     /// Its name.
-    #[schema(min_length = 1, max_length = 200, pattern = "[!-~]", example = "Recall")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "Recall")]
     name: Option<String>,
     /// Name of a registered agent.
     #[schema(min_length = 1, example = "demo")]
