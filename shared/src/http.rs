@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::problem::Problem;
+use crate::telemetry::metrics::{self, Watch};
 
 /// A request to a function.
 #[derive(Clone, Default)]
@@ -187,11 +188,12 @@ pub fn gateway_json(reply: &Reply) -> Value {
     serde_json::json!({ "statusCode": reply.status, "headers": headers, "body": reply.body, "isBase64Encoded": false })
 }
 
-/// Runs a function behind the HTTP API: each request is handled by `handle`, and one line is logged about it.
+/// Runs a function behind the HTTP API: each request is handled by `handle`, measured by `watch`, and one line is logged
+/// about it.
 ///
 /// # Errors
 /// When the Lambda runtime ends.
-pub async fn serve<F, Fut>(handle: F) -> Result<(), lambda_http::Error>
+pub async fn serve<F, Fut>(watch: &Watch, handle: F) -> Result<(), lambda_http::Error>
 where
     F: Fn(Inbound) -> Fut,
     Fut: Future<Output = Reply> + Send,
@@ -200,12 +202,13 @@ where
         let inbound = Inbound::from_gateway(request);
         let (method, request_id) = (inbound.method.clone(), inbound.request_id.clone());
         let answer = handle(inbound);
-        async move {
+        watch.invocation(async move {
             let reply = answer.await;
+            metrics::answered(reply.status);
             // The path is not logged: it may hold what somebody typed into it. Handlers log the ids that they trust.
             tracing::info!(http.method = %method, http.status = reply.status, request.id = request_id, "answered");
             Ok::<_, lambda_http::Error>(into_gateway(reply))
-        }
+        })
     }))
     .await
 }

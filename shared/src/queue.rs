@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::call;
 use crate::crash::{Effect, around};
 use crate::retry::{Failure, Retry};
+use crate::telemetry::metrics;
 
 /// Event type of a conversation that reconcile fetched: its raw body is the API's answer.
 pub const API_CONVERSATION: &str = "api_conversation";
@@ -317,6 +318,7 @@ impl Worker {
     {
         let mut response = SqsBatchResponse::default();
         for message in batch.records {
+            metrics::count(metrics::MESSAGES);
             let parsed = serde_json::from_str::<M>(message.body.as_deref().unwrap_or_default());
             let done = match parsed {
                 // Boxed, because a future of futures grows deeper than the compiler looks.
@@ -338,6 +340,7 @@ impl Worker {
         let id = message.message_id.as_deref().unwrap_or_default();
         match failure.retry {
             Retry::Later(delay) => {
+                metrics::count(metrics::MESSAGES_RETRIED);
                 tracing::warn!(
                     message.id = id,
                     retry.after_ms = delay.as_millis(),
@@ -352,6 +355,7 @@ impl Worker {
                 false
             }
             Retry::Never => {
+                metrics::count(metrics::MESSAGES_PUT_ASIDE);
                 tracing::error!(message.id = id, error = failure.reason, "put aside");
                 match self.dead_letters.bury(message, &failure.reason).await {
                     Ok(()) => true,

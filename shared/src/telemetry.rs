@@ -1,4 +1,7 @@
-//! Logs: one JSON object a line, to standard output. What may be logged is written in `docs/logging.md`.
+//! Logs: one JSON object a line, to standard output. What may be logged is written in `docs/logging.md`. Metrics have a
+//! module of their own.
+
+pub mod metrics;
 
 use tracing_subscriber::EnvFilter;
 

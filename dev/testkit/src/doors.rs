@@ -8,7 +8,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{Request, Response};
 use elevenwire::http::{Inbound, Reply};
+use elevenwire::telemetry::metrics;
 use http::Method;
+use http::request::Parts;
 use tower::ServiceExt;
 
 use crate::world::Apps;
@@ -38,6 +40,29 @@ async fn serve(State(apps): State<Arc<Apps>>, request: Request<Body>) -> Respons
         source_ip: Some(std::net::IpAddr::from([127, 0, 0, 1])),
         request_id: String::new(),
     };
+    let path = inbound.path.clone();
+    let function = function(&inbound.method, &path);
+    let answer = apps.invocation(function, async {
+        let response = handle(&apps, inbound, parts, body).await;
+        metrics::answered(response.status().as_u16());
+        response
+    });
+    answer.await
+}
+
+/// The function that the template routes a request to.
+fn function(method: &Method, path: &str) -> &'static str {
+    match (method, path) {
+        (&Method::POST, "/api/calls") => "initiate-call",
+        (&Method::POST, "/api/webhooks/elevenlabs/initiation" | personalize_call::OPT_OUT_PATH) => "personalize-call",
+        (&Method::POST, "/api/webhooks/elevenlabs") => "elevenlabs-webhook",
+        (&Method::POST, path) if path.starts_with("/api/webhooks/signalwire/") => "signalwire-webhook",
+        (&Method::GET, "/api/health") => "health",
+        _ => "api",
+    }
+}
+
+async fn handle(apps: &Apps, inbound: Inbound, parts: Parts, body: Bytes) -> Response<Body> {
     let now = apps.clock.now();
     let path = inbound.path.clone();
     let reply = match (&inbound.method, path.as_str()) {

@@ -39,6 +39,19 @@ impl Line {
         Self::Imports,
         Self::Exports,
     ];
+
+    /// Its worker.
+    fn function(self) -> &'static str {
+        match self {
+            Self::Calls => "place-call",
+            Self::CallEvents => "call-status",
+            Self::Transcriptions => "transcription-webhook",
+            Self::Recordings => "audio-webhook",
+            Self::TrunkCalls => "place-trunk-call",
+            Self::Imports => "import-contacts",
+            Self::Exports => "export-records",
+        }
+    }
 }
 
 impl World {
@@ -65,6 +78,10 @@ impl World {
 
     /// Hands a batch to the worker of its queue.
     pub async fn work(&self, line: Line, batch: SqsEvent) -> SqsBatchResponse {
+        self.apps.invocation(line.function(), self.work_off(line, batch)).await
+    }
+
+    async fn work_off(&self, line: Line, batch: SqsEvent) -> SqsBatchResponse {
         let apps = &self.apps;
         let now = || apps.clock.now();
         let worker = self.pair(line).worker();

@@ -35,6 +35,12 @@ impl World {
         campaign_trigger::watch(&self.apps.trigger, self.clock.now()).await
     }
 
+    /// The minute's look at how things stand.
+    pub async fn measure(&self) {
+        let measured = campaign_trigger::measure(&self.apps.trigger, self.clock.now());
+        self.apps.invocation("campaign-trigger", measured).await;
+    }
+
     /// Runs the trigger's sweep.
     pub async fn sweep(&self) -> usize {
         self.try_sweep().await.unwrap()
@@ -42,7 +48,7 @@ impl World {
 
     /// The same, where it may fail.
     pub async fn try_sweep(&self) -> Result<usize, Failure> {
-        campaign_trigger::sweep(&self.apps.trigger, self.clock.now()).await
+        self.apps.invocation("campaign-trigger", campaign_trigger::sweep(&self.apps.trigger, self.clock.now())).await
     }
 
     /// Runs reconcile's schedule once.
@@ -53,7 +59,7 @@ impl World {
     /// The same, where it may fail.
     pub async fn try_reconcile(&self) -> Result<reconcile::Summary, Failure> {
         let budget = reconcile::Budget::of(Duration::from_secs(20));
-        reconcile::settle(&self.apps.reconcile, self.clock.now(), budget).await
+        self.apps.invocation("reconcile", reconcile::settle(&self.apps.reconcile, self.clock.now(), budget)).await
     }
 
     /// Writes the settlement report of today.
@@ -69,7 +75,7 @@ impl World {
 
     /// The same, where it may fail.
     pub async fn try_publish(&self) -> Result<Published, Failure> {
-        publish_events::publish(&self.apps.publish, Duration::ZERO).await
+        self.apps.invocation("publish-events", publish_events::publish(&self.apps.publish, Duration::ZERO)).await
     }
 
     /// A second publisher, which runs beside the first one.
@@ -84,6 +90,6 @@ impl World {
 
     /// Runs health's scheduled check.
     pub async fn check_health(&self) -> health::Report {
-        health::check(&self.apps.health, self.clock.now()).await.unwrap()
+        self.apps.invocation("health", health::check(&self.apps.health, self.clock.now())).await.unwrap()
     }
 }

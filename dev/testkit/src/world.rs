@@ -1,8 +1,8 @@
 //! All functions in one process: real PostgreSQL, real queues and bucket on the local AWS, the simulator over true HTTP.
 //! Messages are worked off only when a test asks ([`World::pump`]), so that a test decides what happens in which order.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,6 +15,7 @@ use elevenwire::guard::{self, Contact, Decision, History, Rules};
 use elevenwire::queue::Queue;
 use elevenwire::signalwire::space::SpaceUrl;
 use elevenwire::store::pace::Pace;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{elevenlabs, signalwire};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -110,6 +111,18 @@ pub(crate) struct Apps {
     pub(crate) publish_to_bus: publish_events::App,
     pub(crate) export: export_records::App,
     pub(crate) api: Router,
+    /// The metrics of every invocation, as they would be written out.
+    pub(crate) told: Mutex<Vec<Value>>,
+}
+
+impl Apps {
+    /// Does an invocation's work, and keeps its metrics.
+    pub(crate) async fn invocation<T>(&self, function: &'static str, work: impl Future<Output = T>) -> T {
+        let watch = Watch::new(&format!("world-{function}"), function, Timestamp::now);
+        let (done, document) = watch.measured(Box::pin(work)).await;
+        self.told.lock().unwrap().push(document);
+        done
+    }
 }
 
 /// Everything, running.
@@ -275,6 +288,12 @@ impl World {
         panic!("the call never came as far: {call:#}\n{:#}", self.vendors.book(|book| json!(book.dials)));
     }
 
+    /// The metrics of every invocation until now.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<Value> {
+        self.apps.told.lock().unwrap().clone()
+    }
+
     /// Works all queues off until the call is settled.
     pub async fn settled(&self, call_id: Uuid) -> Value {
         self.until(call_id, |call| !call["settled_at"].is_null()).await
@@ -393,6 +412,7 @@ fn apps(
         publish_to_bus: publisher(clock.clone(), database, Some(cloud.bus())),
         export: export_records::App { store: database.store(), blobs: cloud.blobs() },
         api: api::router(api(clock.clone(), database, cloud, tokens, dialling)),
+        told: Mutex::default(),
     }
 }
 

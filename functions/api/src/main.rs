@@ -1,16 +1,20 @@
 //! api: the Lambda function behind the rest of `/api`.
 
 use api::{App, Config, router};
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
 use elevenwire::blobs::Blobs;
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
 use elevenwire::store::Store;
+use elevenwire::telemetry::metrics::{self, Watch};
 use elevenwire::{aws, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
@@ -26,5 +30,16 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         draw: Box::new(rand::random),
         now: Box::new(jiff::Timestamp::now),
     };
-    lambda_http::run(router(app)).await
+    let measured = router(app).layer(from_fn(move |request: Request, next: Next| {
+        let watch = watch.clone();
+        async move {
+            let answer = async {
+                let response = next.run(request).await;
+                metrics::answered(response.status().as_u16());
+                response
+            };
+            watch.invocation(answer).await
+        }
+    }));
+    lambda_http::run(measured).await
 }

@@ -9,6 +9,7 @@ use elevenwire::config::Env;
 use elevenwire::elevenlabs::client::Client;
 use elevenwire::queue::{RecordingTask, Worker};
 use elevenwire::store::Store;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, http, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -19,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
@@ -28,10 +30,10 @@ async fn main() -> Result<(), Error> {
         blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
         elevenlabs: Client::new(http::client(PATIENCE)?, &config.api_url, config.api_key)?,
     };
-    let (app, worker) = (&app, &worker);
+    let (app, worker, watch) = (&app, &worker, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let answer = worker.each(event.payload, |task: RecordingTask| bring_home(app, task, jiff::Timestamp::now()));
-        Ok::<_, Error>(answer.await)
+        Ok::<_, Error>(watch.invocation(Box::pin(answer)).await)
     }))
     .await
 }

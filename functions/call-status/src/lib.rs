@@ -8,6 +8,7 @@ use elevenwire::retry::Failure;
 use elevenwire::signalwire::callback::{self, Callback};
 use elevenwire::store::Store;
 use elevenwire::store::calls::News;
+use elevenwire::telemetry::metrics;
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -96,6 +97,7 @@ async fn learn(app: &App, call_id: Uuid, news: News, now: Timestamp) -> Result<(
 async fn follow(app: &App, call_id: Uuid, call: &Folded) -> Result<(), Failure> {
     tracing::info!(call.id = %call_id, call.state = call.state.as_str(), call.outcome = call.outcome.map(Outcome::as_str), "learnt");
     if call.double_dial {
+        metrics::count(metrics::DOUBLE_DIALS);
         tracing::error!(call.id = %call_id, alarm = "double_dial", "the carrier made two calls of one");
     }
     // It was given up, and its number may have been promised to another attempt: it must not ring any more.

@@ -5,6 +5,7 @@ use call_status::{App, Config, take_in};
 use elevenwire::config::Env;
 use elevenwire::queue::{CallNews, Queue, Worker};
 use elevenwire::store::Store;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -12,14 +13,15 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
     let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
     let app = App { store: Store::new(config.database_url), calls: Queue::new(sqs, config.calls_queue_url) };
-    let (app, worker) = (&app, &worker);
+    let (app, worker, watch) = (&app, &worker, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let answer = worker.each(event.payload, |news: CallNews| take_in(app, news, jiff::Timestamp::now()));
-        Ok::<_, Error>(answer.await)
+        Ok::<_, Error>(watch.invocation(Box::pin(answer)).await)
     }))
     .await
 }

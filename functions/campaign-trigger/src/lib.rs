@@ -17,7 +17,7 @@ use jiff::Timestamp;
 pub use pick::{Tick, tick};
 use serde::Deserialize;
 use uuid::Uuid;
-pub use watch::{finish, watch};
+pub use watch::{finish, measure, watch};
 
 /// A wake-up is given this long to arrive by itself.
 const GRACE_SECS: i64 = 20;

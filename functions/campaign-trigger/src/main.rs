@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use campaign_trigger::{App, Config, Wanted, finish, obey, sweep, tick, watch};
+use campaign_trigger::{App, Config, Wanted, finish, measure, obey, sweep, tick, watch as watch_campaigns};
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
 use elevenwire::store::Store;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, telemetry};
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -20,6 +21,7 @@ const FOR: Duration = Duration::from_secs(55);
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
     let app = App {
@@ -30,27 +32,30 @@ async fn main() -> Result<(), Error> {
         ring_timeout_secs: config.ring_timeout_secs,
         draw: Box::new(rand::random),
     };
-    let app = &app;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        if event.payload.get("campaign_id").is_some() {
-            let wanted: Wanted = serde_json::from_value(event.payload)?;
-            obey(app, &wanted, Timestamp::now()).await?;
-            return Ok(json!({ "done": true }));
-        }
-        let begun = Instant::now();
-        let (mut woken, mut attempts) = (0, 0);
-        watch(app, Timestamp::now()).await?;
-        loop {
-            woken += sweep(app, Timestamp::now()).await?;
-            let done = tick(app, Timestamp::now()).await?;
-            attempts += done.attempts;
-            finish(app, Timestamp::now()).await?;
-            if done.running == 0 || begun.elapsed() + EVERY > FOR {
-                break;
+    let (app, watch) = (&app, &watch);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        watch.invocation(Box::pin(async move {
+            if event.payload.get("campaign_id").is_some() {
+                let wanted: Wanted = serde_json::from_value(event.payload)?;
+                obey(app, &wanted, Timestamp::now()).await?;
+                return Ok(json!({ "done": true }));
             }
-            sleep(EVERY).await;
-        }
-        Ok::<_, Error>(json!({ "woken": woken, "attempts": attempts }))
+            let begun = Instant::now();
+            let (mut woken, mut attempts) = (0, 0);
+            measure(app, Timestamp::now()).await;
+            watch_campaigns(app, Timestamp::now()).await?;
+            loop {
+                woken += sweep(app, Timestamp::now()).await?;
+                let done = tick(app, Timestamp::now()).await?;
+                attempts += done.attempts;
+                finish(app, Timestamp::now()).await?;
+                if done.running == 0 || begun.elapsed() + EVERY > FOR {
+                    break;
+                }
+                sleep(EVERY).await;
+            }
+            Ok::<_, Error>(json!({ "woken": woken, "attempts": attempts }))
+        }))
     }))
     .await
 }

@@ -13,6 +13,13 @@ use jiff::Timestamp;
 use crate::App;
 use crate::pick::agents;
 
+/// Adds to the metrics how things stand; once a minute. Calls are not to wait for numbers: without an answer there are none.
+pub async fn measure(app: &App, now: Timestamp) {
+    if let Err(error) = app.store.take_pulse(now).await {
+        tracing::warn!(error = %error, "how things stand could not be measured");
+    }
+}
+
 /// Ends what is over, and pauses what harms; once a minute.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use elevenwire::elevenlabs::failure::{FailureReason, InitiationFailure};
 use elevenwire::elevenlabs::signature::Verifier;
 use elevenwire::http::{Inbound, Reply};
 use elevenwire::queue::{CallNews, ConversationArrived, Queue, RecordingArrived, RecordingTask};
+use elevenwire::telemetry::metrics;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -131,10 +132,14 @@ async fn take(app: &App, request: &Inbound, now: Timestamp) -> Result<(), NotTak
         return Err(NotTaken::TooLarge);
     }
     if let Err(refused) = app.verifier.verify(&request.headers, &request.body, now) {
+        metrics::count(metrics::REFUSED_SIGNATURES);
         tracing::warn!(webhook = "elevenlabs", error = %refused, "the signature was refused");
         return Err(NotTaken::Signature);
     }
     let event = PostCall::peek(&request.body).map_err(|_| NotTaken::NotAnObject)?;
+    if let Some(sent_at) = event.event_timestamp.and_then(|second| Timestamp::from_second(second).ok()) {
+        metrics::add(metrics::RECEPTION_LATENCY, now.duration_since(sent_at).as_secs_f64().max(0.0));
+    }
     tracing::info!(event.kind = event.kind.as_str(), bytes = request.body.len(), "received");
     match event.kind {
         Kind::Audio => audio(app, &event, request.body.clone(), now).await,

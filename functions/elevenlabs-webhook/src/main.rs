@@ -5,12 +5,14 @@ use elevenwire::blobs::Blobs;
 use elevenwire::config::Env;
 use elevenwire::elevenlabs::signature::Verifier;
 use elevenwire::queue::Queue;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, http, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
@@ -23,5 +25,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         call_events: Queue::new(sqs, config.call_events_queue_url),
     };
     let app = &app;
-    http::serve(|request| async move { receive(app, &request, jiff::Timestamp::now()).await }).await
+    http::serve(&watch, |request| async move { receive(app, &request, jiff::Timestamp::now()).await }).await
 }

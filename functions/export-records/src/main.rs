@@ -6,6 +6,7 @@ use elevenwire::clock::deadline;
 use elevenwire::config::Env;
 use elevenwire::queue::{ExportTask, Worker};
 use elevenwire::store::Store;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, telemetry};
 use export_records::{App, Clock, Config, export};
 use jiff::Timestamp;
@@ -15,17 +16,18 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
     let app =
         App { store: Store::new(config.database_url), blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket) };
-    let (app, worker) = (&app, &worker);
+    let (app, worker, watch) = (&app, &worker, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let clock = Clock { now: &Timestamp::now, ends_at: deadline(event.context.deadline) };
         let done = worker.each(event.payload, |task: ExportTask| Box::pin(export(app, task, clock)));
-        Ok::<_, Error>(done.await)
+        Ok::<_, Error>(watch.invocation(Box::pin(done)).await)
     }))
     .await
 }

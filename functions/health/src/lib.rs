@@ -14,6 +14,7 @@ use elevenwire::elevenlabs::client::API_URL;
 use elevenwire::http::{Inbound, Reply};
 use elevenwire::problem::Problem;
 use elevenwire::signalwire::space::SpaceUrl;
+use elevenwire::telemetry::metrics;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +170,8 @@ impl Config {
 pub async fn check(app: &App, now: Timestamp) -> Result<Report, BlobError> {
     let report = Box::pin(checks::run(app, now)).await;
     for check in report.checks.iter().filter(|check| !check.ok) {
+        let vendor = matches!(check.name.as_str(), "signalwire" | "elevenlabs");
+        metrics::count(if vendor { metrics::VENDOR_CHECKS_FAILED } else { metrics::OWN_CHECKS_FAILED });
         tracing::error!(check = check.name, ms = check.ms, detail = check.detail, "unhealthy");
     }
     tracing::info!(health = ?report.status, "checked");

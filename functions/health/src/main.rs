@@ -7,6 +7,7 @@ use elevenwire::config::Env;
 use elevenwire::http::{Trigger, gateway_json};
 use elevenwire::queue::Queue;
 use elevenwire::store::Store;
+use elevenwire::telemetry::metrics::{self, Watch};
 use elevenwire::{aws, elevenlabs, http, signalwire, telemetry};
 use health::{App, Config, answer, check};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -19,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
@@ -35,13 +37,19 @@ async fn main() -> Result<(), Error> {
         queues: config.queue_urls.into_iter().map(|(name, url)| (name, Queue::new(sqs.clone(), url))).collect(),
         addresses_limited: config.addresses_limited,
     };
-    let app = &app;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let now = jiff::Timestamp::now();
-        match Trigger::of(event.payload) {
-            Trigger::Request(request) => Ok::<_, Error>(gateway_json(&answer(app, &request, now).await)),
-            Trigger::Other => Ok(serde_json::to_value(check(app, now).await?)?),
-        }
+    let (app, watch) = (&app, &watch);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        watch.invocation(Box::pin(async move {
+            let now = jiff::Timestamp::now();
+            match Trigger::of(event.payload) {
+                Trigger::Request(request) => {
+                    let reply = answer(app, &request, now).await;
+                    metrics::answered(reply.status);
+                    Ok::<_, Error>(gateway_json(&reply))
+                }
+                Trigger::Other => Ok(serde_json::to_value(check(app, now).await?)?),
+            }
+        }))
     }))
     .await
 }

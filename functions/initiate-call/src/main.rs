@@ -3,6 +3,7 @@
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
 use elevenwire::store::Store;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, http, telemetry};
 use initiate_call::{App, Config, initiate};
 
@@ -10,6 +11,7 @@ use initiate_call::{App, Config, initiate};
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
     let app = App {
@@ -22,5 +24,6 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         dialling: config.dialling,
     };
     let app = &app;
-    http::serve(|request| async move { initiate(app, &request, jiff::Timestamp::now(), rand::random()).await }).await
+    http::serve(&watch, |request| async move { initiate(app, &request, jiff::Timestamp::now(), rand::random()).await })
+        .await
 }

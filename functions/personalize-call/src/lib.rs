@@ -11,6 +11,7 @@ use elevenwire::elevenlabs::initiation::{Request, Response};
 use elevenwire::http::{Inbound, Reply};
 use elevenwire::store::Store;
 use elevenwire::store::calls::Personal;
+use elevenwire::telemetry::metrics;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -79,6 +80,7 @@ pub struct Doc;
 )]
 pub async fn personalize(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     if !is_one_of(&app.secrets, request.header(SECRET_HEADER).unwrap_or_default()) {
+        metrics::count(metrics::REFUSED_SIGNATURES);
         tracing::warn!(webhook = "initiation", request.id = request.request_id, "refused");
         return Reply::empty(401);
     }

@@ -3,6 +3,7 @@
 
 use elevenwire::config::is_one_of;
 use elevenwire::http::{Inbound, Reply};
+use elevenwire::telemetry::metrics;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -34,6 +35,7 @@ const NOT_NOTED: &str = "It could not be noted just now. The wish was passed on 
 )]
 pub async fn opt_out(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     if !is_one_of(&app.secrets, request.header(SECRET_HEADER).unwrap_or_default()) {
+        metrics::count(metrics::REFUSED_SIGNATURES);
         tracing::warn!(webhook = "opt-out", request.id = request.request_id, "refused");
         return Reply::empty(401);
     }

@@ -5,6 +5,7 @@ use elevenwire::config::Env;
 use elevenwire::queue::{CallCommand, Worker};
 use elevenwire::signalwire::client::{Client, TIMEOUT};
 use elevenwire::store::Store;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use place_call::{App, Config, carry_out};
@@ -13,6 +14,7 @@ use place_call::{App, Config, carry_out};
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
     let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
@@ -24,12 +26,12 @@ async fn main() -> Result<(), Error> {
         retry_delay: config.retry_delay,
         dialling: config.dialling,
     };
-    let (app, worker) = (&app, &worker);
+    let (app, worker, watch) = (&app, &worker, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let answer = worker.each(event.payload, |command: CallCommand| {
             carry_out(app, command, jiff::Timestamp::now(), rand::random())
         });
-        Ok::<_, Error>(answer.await)
+        Ok::<_, Error>(watch.invocation(Box::pin(answer)).await)
     }))
     .await
 }

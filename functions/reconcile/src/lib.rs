@@ -212,6 +212,7 @@ pub async fn settle(app: &App, now: Timestamp, budget: Budget) -> Result<Summary
         app.exports.send(&ExportTask { export_id }).await?;
     }
     count(&mut summary.failed, "webhook", selfcare::look(app).await);
+    app.store.take_abandonment(now).await?;
     tracing::info!(?summary, "settled");
     Ok(summary)
 }

@@ -6,6 +6,7 @@ use elevenwire::blobs::Blobs;
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
 use elevenwire::store::Store;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, elevenlabs, http, signalwire, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use reconcile::{App, Budget, Config, Task, report, settle};
@@ -21,6 +22,7 @@ const BUDGET: Duration = Duration::from_mins(3);
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
@@ -42,17 +44,19 @@ async fn main() -> Result<(), Error> {
         public_base_url: config.public_base_url,
         may_mend_webhook: config.may_mend_webhook,
     };
-    let app = &app;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        // A schedule's default event has no task of ours: it settles.
-        let task = serde_json::from_value(event.payload).unwrap_or_default();
-        let now = jiff::Timestamp::now();
-        match task {
-            Task::Settle => {
-                Ok::<_, Error>(serde_json::to_value(Box::pin(settle(app, now, Budget::of(BUDGET))).await?)?)
+    let (app, watch) = (&app, &watch);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        watch.invocation(Box::pin(async move {
+            // A schedule's default event has no task of ours: it settles.
+            let task = serde_json::from_value(event.payload).unwrap_or_default();
+            let now = jiff::Timestamp::now();
+            match task {
+                Task::Settle => {
+                    Ok::<_, Error>(serde_json::to_value(Box::pin(settle(app, now, Budget::of(BUDGET))).await?)?)
+                }
+                Task::Report { day } => Ok(Box::pin(report(app, day, now)).await?),
             }
-            Task::Report { day } => Ok(Box::pin(report(app, day, now)).await?),
-        }
+        }))
     }))
     .await
 }

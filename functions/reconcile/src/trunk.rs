@@ -8,6 +8,7 @@ use elevenwire::elevenlabs::client::Listing;
 use elevenwire::elevenlabs::conversation::{Conversation, Status};
 use elevenwire::retry::Failure;
 use elevenwire::store::settle::Unsettled;
+use elevenwire::telemetry::metrics;
 use jiff::{Timestamp, ToSpan};
 
 use crate::calls::{AGENT_ABSENT_AFTER_HOURS, after, not_found};
@@ -29,6 +30,7 @@ pub async fn look_at(app: &App, call: &Unsettled, now: Timestamp) -> Result<(), 
 pub async fn find(app: &App, call: &Unsettled, now: Timestamp) -> Result<bool, Failure> {
     let found = ours(app, call).await?;
     if found.len() > 1 {
+        metrics::count(metrics::DOUBLE_DIALS);
         tracing::error!(call.id = %call.call_id, alarm = "double_dial", found = found.len(), "the agents' vendor has several conversations of one call");
     }
     for (conversation, body) in &found {

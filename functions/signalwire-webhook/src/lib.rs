@@ -9,6 +9,7 @@ use elevenwire::queue::{CallNews, CarrierRoute, Queue};
 use elevenwire::signalwire::callback::Callback;
 use elevenwire::signalwire::cxml::{self, Bridge};
 use elevenwire::signalwire::signature::Verifier;
+use elevenwire::telemetry::metrics;
 use elevenwire::ticket::Ticket;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -130,6 +131,7 @@ pub async fn receive(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     }
     // Before anything is parsed. The answer does not say which check failed.
     if let Err(refused) = app.verifier.verify(&request.path, &request.raw_query, &request.headers, &request.body) {
+        metrics::count(metrics::REFUSED_SIGNATURES);
         tracing::warn!(webhook = "signalwire", error = %refused, request.id = request.request_id, "refused");
         return Reply::empty(403);
     }
@@ -138,6 +140,9 @@ pub async fn receive(app: &App, request: &Inbound, now: Timestamp) -> Reply {
         tracing::warn!(call.id = %call_id, route = ?route, "a signed request could not be read");
         return Reply::empty(400);
     };
+    if let Some(sent_at) = callback.timestamp() {
+        metrics::add(metrics::RECEPTION_LATENCY, now.duration_since(sent_at).as_secs_f64().max(0.0));
+    }
     tracing::info!(call.id = %call_id, route = ?route, "the carrier calls");
     match route {
         CarrierRoute::Fallback if after_the_agent(&callback) => agent_left(app, call_id, callback, now).await,

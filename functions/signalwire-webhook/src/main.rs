@@ -3,6 +3,7 @@
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
 use elevenwire::signalwire::signature::Verifier;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, http, telemetry};
 use signalwire_webhook::{App, Config, receive};
 
@@ -10,6 +11,7 @@ use signalwire_webhook::{App, Config, receive};
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let app = App {
         verifier: Verifier::new(config.signing_secrets, &config.public_base_url),
@@ -18,5 +20,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         sip_host: config.sip_host,
     };
     let app = &app;
-    http::serve(|request| async move { receive(app, &request, jiff::Timestamp::now()).await }).await
+    http::serve(&watch, |request| async move { receive(app, &request, jiff::Timestamp::now()).await }).await
 }

@@ -8,6 +8,7 @@ use elevenwire::config::Env;
 use elevenwire::elevenlabs::client::Client;
 use elevenwire::queue::{ConversationArrived, Worker};
 use elevenwire::store::Store;
+use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, http, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use transcription_webhook::{App, Config, store};
@@ -16,6 +17,7 @@ use transcription_webhook::{App, Config, store};
 #[expect(clippy::disallowed_methods, reason = "main reads the clock")]
 async fn main() -> Result<(), Error> {
     telemetry::start();
+    let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
@@ -26,12 +28,12 @@ async fn main() -> Result<(), Error> {
         elevenlabs: Client::new(http::client(Duration::from_secs(20))?, &config.api_url, config.api_key)?,
         opt_out: config.opt_out,
     };
-    let (app, worker) = (&app, &worker);
+    let (app, worker, watch) = (&app, &worker, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let answer = worker.each(event.payload, |arrived: ConversationArrived| async move {
             store(app, &arrived, jiff::Timestamp::now()).await
         });
-        Ok::<_, Error>(answer.await)
+        Ok::<_, Error>(watch.invocation(Box::pin(answer)).await)
     }))
     .await
 }

@@ -19,6 +19,7 @@ use crate::campaign::Settings;
 use crate::dialling::Dialling;
 use crate::guard::Decision;
 use crate::retry::Failure;
+use crate::telemetry::metrics;
 
 /// A wait that is no longer than this is the message's; a longer one is the row's, and the trigger sends a new message.
 pub const LONGEST_DELAY: Duration = Duration::from_mins(1);
@@ -70,7 +71,9 @@ impl Order {
     pub async fn slot(&self, now: Timestamp) -> Timestamp {
         let wait = Duration::try_from(self.slot_at.duration_since(now)).unwrap_or_default().min(fence::EARLY);
         tokio::time::sleep(wait).await;
-        now.checked_add(wait).unwrap_or(now)
+        let asked = now.checked_add(wait).unwrap_or(now);
+        metrics::add(metrics::PACING_ERROR, asked.duration_since(self.slot_at).as_secs_f64() * 1000.0);
+        asked
     }
 }
 
@@ -199,6 +202,7 @@ impl Store {
         due_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        count(&fact);
         let mut session = self.session().await?;
         let tx = session.begin().await?;
         let mut news = Vec::new();
@@ -217,6 +221,16 @@ impl Store {
         let taken_back = tx.query_typed_one(sql, &[(&call_id, Type::UUID)]).await?.get(0);
         commit(tx).await?;
         Ok(taken_back)
+    }
+}
+
+fn count(answer: &Fact) {
+    match answer {
+        Fact::Placed { .. } | Fact::Originated { .. } => metrics::count(metrics::CALLS_PLACED),
+        Fact::Refused { .. } | Fact::NotOriginated { .. } => metrics::count(metrics::CALLS_REFUSED),
+        Fact::Unclear { .. } => metrics::count(metrics::CALLS_UNCLEAR),
+        Fact::AskAgain { .. } => metrics::count(metrics::CALLS_ASKED_AGAIN),
+        _ => {}
     }
 }
 

@@ -17,6 +17,7 @@ pub mod intents;
 pub mod migrations;
 pub mod outbox;
 pub mod pace;
+pub mod pulse;
 pub mod reading;
 pub mod recordings;
 pub mod reports;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::calls::{News, learn};
 use super::{Store, StoreError, commit};
 use crate::call::{Connect, Event, Fact, State};
+use crate::telemetry::metrics;
 
 /// How long an attempt without a clear answer is looked for, every few minutes, before it is given up. The carrier's queue
 /// holds at most 10,000 calls at one a second: 2.8 hours.
@@ -104,9 +105,12 @@ impl Store {
         let mut session = self.session().await?;
         let tx = session.begin().await?;
         let call = learn(&tx, call_id, news, now).await?;
-        let sql = "update calls set healed_at = coalesce(healed_at, $2) where id = $1";
-        tx.execute_typed(sql, &[(&call_id, Type::UUID), (&now, Type::TIMESTAMPTZ)]).await?;
+        let sql = "update calls set healed_at = $2 where id = $1 and healed_at is null";
+        let healed = tx.execute_typed(sql, &[(&call_id, Type::UUID), (&now, Type::TIMESTAMPTZ)]).await?;
         commit(tx).await?;
+        if healed > 0 {
+            metrics::count(metrics::CALLS_HEALED);
+        }
         Ok(call.state)
     }
 
@@ -125,7 +129,9 @@ impl Store {
             .await?;
         let fact = Fact::GivenUp { reason: reason.to_owned() };
         learn(&tx, call.call_id, &[Event::new(fact, now).into()], now).await?;
-        commit(tx).await
+        commit(tx).await?;
+        metrics::count(metrics::CALLS_GIVEN_UP);
+        Ok(())
     }
 
     /// Notes that the vendor has no transcript of a call, and so no recording.

@@ -12,6 +12,7 @@ use super::conversations::lock;
 use super::{Store, StoreError, commit};
 use crate::call::fold::Folded;
 use crate::call::{Event, Fact, State};
+use crate::telemetry::metrics;
 
 /// Ties a conversation to a call that has none yet, and answers what was heard of it before. Takes the conversation's lock:
 /// whoever hears of it at the same moment waits, and then finds the call.
@@ -130,6 +131,7 @@ pub(super) async fn second_dial(
     let typed = [(&ids as _, Type::UUID_ARRAY), (&agent_id as _, Type::TEXT)];
     let Some(row) = tx.query_typed_opt(sql, &typed).await? else { return Ok(None) };
     let call_id: Uuid = row.get(0);
+    metrics::count(metrics::DOUBLE_DIALS);
     tracing::error!(call.id = %call_id, alarm = "double_dial", "the agents' vendor has two conversations of one call");
     learn(tx, call_id, &[event.into()], now).await?;
     Ok(Some(call_id))

@@ -17,6 +17,7 @@ mod garbled;
 mod guarding;
 mod homecoming;
 mod importing;
+mod measuring;
 mod opting_out;
 mod pacing;
 mod placing;
