@@ -241,6 +241,7 @@ def attempt(call: dict[str, Any]) -> str:
         "state": "intent",
         "outcome_final": False,
         "asks": 0,
+        "looks": 0,
         "double_dial": False,
         "transcript": "expected",
         "recording": "expected",
