@@ -361,7 +361,7 @@ async fn what_cannot_be_imported_is_refused_before_it_is_written() {
     assert_eq!(world.send(Method::GET, &format!("/api/campaigns/{}/imports", Uuid::nil()), None, &[]).await.0, 404);
     assert_eq!(post(&path, json!({ "default_country": "DE" })).await.0, 422);
     assert_eq!(send(&world, campaign, "?default_country=DE", "phone\n").await.0, 422);
-    assert_eq!(send(&world, campaign, "?dry_run=perhaps", "phone\n").await.0, 400);
+    assert_eq!(send(&world, campaign, "?dry_run=perhaps", "phone\n").await.0, 422);
     assert_eq!(send(&world, campaign, "", vec![b'a'; 1024 * 1024 + 1]).await.0, 413);
     assert_eq!(world.database.count("select count(*) from imports").await, 0);
     let (_, import) = post(&path, json!({})).await;
