@@ -159,7 +159,7 @@ def main() -> int:
     parser.add_argument("--function", help="default: the name that the file or its folder begins with")
     parser.add_argument("--program", type=Path, help="default: what `cargo build` made")
     parser.add_argument("--env-vars", type=Path, help="default: .local/env-vars.json")
-    parser.add_argument("--timeout", type=float, default=60, help="seconds (default 60)")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds that a function has (default 300)")
     parser.add_argument("--quiet", action="store_true", help="print the response only")
     parser.add_argument("--report", action="store_true", help="print one JSON object an event instead")
     parser.add_argument("--fill", action="store_true", help="print the event as it would be sent, and do not send it")
