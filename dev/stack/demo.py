@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +24,9 @@ RETRIES: dict[str, Any] = {
     "failed": {"delay_secs": 3, "most": 1},
 }
 # When some are on the line and some still wait.
-PAUSE_AFTER_SECS, PAUSE_SECS = 6.0, 2.0
+PAUSE_AFTER_SECS, PAUSE_SECS = 5.0, 2.0
+# How much faster than in earnest calls pass.
+TIME_SCALE = 15
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,9 @@ def run_demo(stack: Stack, timeout: float) -> int:
     begun = time.monotonic()
     try:
         campaign = prepare(api, people(), begun + timeout)
-        conduct(stack, campaign, begun + timeout)
-        calls = settled_calls(campaign, begun + timeout)
+        with quick(env["SIMULATOR_URL"]):
+            conduct(stack, campaign, begun + timeout)
+            calls = settled_calls(campaign, begun + timeout)
     except BaseException:
         stack.undo()
         raise
@@ -87,6 +92,17 @@ def run_demo(stack: Stack, timeout: float) -> int:
         return 1
     print_hints(env, campaign, calls)
     return 0
+
+
+@contextmanager
+def quick(simulator: str) -> Iterator[None]:
+    """Calls pass faster than on the stack otherwise, so that whoever watches has seen it all in half a minute."""
+    before = ask("GET", f"{simulator}/control/config")["time_scale"]
+    ask("PATCH", f"{simulator}/control/config", {"time_scale": max(before, TIME_SCALE)})
+    try:
+        yield
+    finally:
+        ask("PATCH", f"{simulator}/control/config", {"time_scale": before})
 
 
 def prepare(api: Api, everybody: list[Person], deadline: float) -> Campaign:
