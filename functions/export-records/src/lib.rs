@@ -12,7 +12,8 @@ use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::queue::ExportTask;
 use elevenwire::retry::{Failure, Retry};
 use elevenwire::store::Store;
-use elevenwire::store::exports::{Job, Next, Taken};
+use elevenwire::store::exports::{Job, Next};
+use elevenwire::store::lease::Taken;
 use writing::{Written, write};
 
 /// How soon to look again at an export that somebody else works on.

@@ -3,7 +3,7 @@
 mod job;
 
 use jiff::Timestamp;
-pub use job::{Job, Made, Next, Progress, Taken};
+pub use job::{Job, Made, Next, Progress};
 use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::Row;

@@ -6,7 +6,7 @@ mod staging;
 mod swap;
 
 use jiff::Timestamp;
-pub use job::{Job, Taken};
+pub use job::Job;
 use serde::Serialize;
 use serde_json::Value;
 pub use staging::{Batch, Staged};

@@ -14,6 +14,7 @@ pub mod exports;
 mod fence;
 pub mod imports;
 pub mod intents;
+pub mod lease;
 pub mod migrations;
 pub mod outbox;
 pub mod pace;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use elevenwire::crash;
 use elevenwire::queue::ImportTask;
-use elevenwire::store::imports::{Batch, Staged, Taken};
+use elevenwire::store::imports::{Batch, Staged};
+use elevenwire::store::lease::Taken;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::World;

@@ -1,20 +1,20 @@
 //! Who works on an export: one at a time. Whoever falls silent is taken over and writes nothing any more; its successor
-//! goes on where the last part ends that was written down.
+//! goes on where the last part ends that was written down. Whoever works says so at least with each part, and every twenty
+//! seconds.
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
+use super::super::lease::{Taken, bigint, silent_since};
 use super::super::reading::{Exported, Place};
 use super::super::{Store, StoreError};
 use crate::blobs::Parts;
 use crate::export::Format;
 
-/// Whoever works says so at least with each part, and every twenty seconds.
-const SILENT_SECS: i64 = 120;
 /// Runs without any progress that an export is given, since what kills its worker would do so for ever.
 const MOST_STALLED: i32 = 5;
 
@@ -71,17 +71,6 @@ pub struct Made {
     pub sha256: String,
 }
 
-/// What became of taking an export.
-#[derive(Debug)]
-pub enum Taken {
-    /// It is ours.
-    Mine(Box<Job>),
-    /// Somebody else works on it; if that one falls silent, it can be taken over.
-    Busy,
-    /// There is nothing to do: it ended, or there is none.
-    Over,
-}
-
 const TAKE: &str = "
 with found as (
     select id from exports
@@ -97,8 +86,8 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn take_export(&self, id: Uuid, now: Timestamp) -> Result<Taken, StoreError> {
-        let silent_since = now.checked_sub(SILENT_SECS.seconds()).unwrap_or(now);
+    pub async fn take_export(&self, id: Uuid, now: Timestamp) -> Result<Taken<Job>, StoreError> {
+        let silent_since = silent_since(now);
         let values = [(&id as _, Type::UUID), (&now as _, Type::TIMESTAMPTZ), (&silent_since as _, Type::TIMESTAMPTZ)];
         let mut session = self.session().await?;
         let Some(row) = session.write_returning(TAKE, &values).await? else {
@@ -206,13 +195,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn exports_overdue(&self, now: Timestamp, most: i64) -> Result<Vec<Uuid>, StoreError> {
-        let sql = "select id from exports where (state = 'queued' and updated_at < $1)
-                or (state = 'running' and heartbeat_at < $1)
-            order by updated_at limit $2";
-        let since = now.checked_sub(SILENT_SECS.seconds()).unwrap_or(now);
-        let values = [(&since as _, Type::TIMESTAMPTZ), (&most as _, Type::INT8)];
-        let rows = self.session().await?.client()?.query_typed(sql, &values).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        self.overdue_jobs("exports", now, most).await
     }
 }
 
@@ -237,8 +220,4 @@ fn job(row: &Row) -> Result<Job, StoreError> {
     let progress = row.get::<_, Option<Value>>(7).and_then(|progress| serde_json::from_value(progress).ok());
     let (id, run, bom, as_of) = (row.get(0), row.get(1), row.get(5), row.get(6));
     Ok(Job { id, run, exported, format, bom, as_of, progress })
-}
-
-fn bigint(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

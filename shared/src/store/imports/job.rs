@@ -1,17 +1,15 @@
-//! Who works on an import: one at a time. Whoever falls silent is taken over, and may not write any more.
+//! Who works on an import: one at a time. Whoever falls silent is taken over, and may not write any more. Whoever works says
+//! so with each batch; while rows are taken over, which is one long statement, the lock on the job's row says it instead.
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use tokio_postgres::types::{Json, Type};
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
+use super::super::lease::{Taken, silent_since};
 use super::super::{Store, StoreError, commit};
 use crate::campaign::Settings;
 use crate::guard::Purpose;
-
-/// Whoever works on an import says so with each batch. While rows are taken over, which is one long statement, the lock on
-/// the job's row says it instead.
-const SILENT_SECS: i64 = 120;
 
 /// Runs that an import is given, since a file that kills its worker would do so for ever.
 const MOST_RUNS: i32 = 5;
@@ -37,17 +35,6 @@ pub struct Job {
     pub settings: Settings,
 }
 
-/// What became of taking an import.
-#[derive(Debug)]
-pub enum Taken {
-    /// It is ours.
-    Mine(Box<Job>),
-    /// Somebody else works on it; if that one falls silent, it can be taken over.
-    Busy,
-    /// There is nothing to do: it ended, or waits for its file, or there is none.
-    Over,
-}
-
 const TAKE: &str = "
 with found as (
     select id from imports
@@ -65,8 +52,8 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn take_import(&self, id: Uuid, now: Timestamp) -> Result<Taken, StoreError> {
-        let silent_since = now.checked_sub(SILENT_SECS.seconds()).unwrap_or(now);
+    pub async fn take_import(&self, id: Uuid, now: Timestamp) -> Result<Taken<Job>, StoreError> {
+        let silent_since = silent_since(now);
         let values = [(&id as _, Type::UUID), (&now as _, Type::TIMESTAMPTZ), (&silent_since as _, Type::TIMESTAMPTZ)];
         let mut session = self.session().await?;
         let tx = session.begin().await?;
@@ -104,13 +91,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn imports_overdue(&self, now: Timestamp, most: i64) -> Result<Vec<Uuid>, StoreError> {
-        let sql = "select id from imports where (state = 'queued' and updated_at < $1)
-                or (state = 'running' and heartbeat_at < $1)
-            order by updated_at limit $2";
-        let since = now.checked_sub(SILENT_SECS.seconds()).unwrap_or(now);
-        let values = [(&since as _, Type::TIMESTAMPTZ), (&most as _, Type::INT8)];
-        let rows = self.session().await?.client()?.query_typed(sql, &values).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        self.overdue_jobs("imports", now, most).await
     }
 }
 

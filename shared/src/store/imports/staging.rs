@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
+use super::super::lease::bigint;
 use super::super::{Store, StoreError, commit};
 use super::Job;
 use crate::contact::Contact;
@@ -132,10 +133,6 @@ impl Store {
         commit(tx).await?;
         Ok(true)
     }
-}
-
-pub(super) fn bigint(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

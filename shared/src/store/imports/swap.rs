@@ -7,10 +7,11 @@ use serde_json::Value;
 use tokio_postgres::Transaction;
 use tokio_postgres::types::{Json, Type};
 
+use super::super::lease::bigint;
 use super::super::{Store, StoreError, commit};
 use super::Job;
 use super::job::throw_away;
-use super::staging::{Staged, bigint};
+use super::staging::Staged;
 
 /// What is written down with the end of an import.
 #[derive(Debug, Clone, Copy)]

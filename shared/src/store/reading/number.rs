@@ -21,7 +21,7 @@ impl Store {
         dossier["suppression"] = json!({ "now": suppressed, "history": history });
         dossier["contacts"] = self.contacts_of_number(number, DOSSIER_MOST).await?.into();
         let filter = CallFilter { number: Some(number.to_owned()), ..CallFilter::default() };
-        let attempts = self.calls(&filter, &Slice { after: None, most: DOSSIER_MOST }).await?;
+        let attempts = self.calls(&filter, &Slice::first(DOSSIER_MOST)).await?;
         dossier["attempts"] = attempts.into_iter().map(|entry| entry.view).collect();
         let full = |list: &str| {
             dossier[list]
