@@ -21,86 +21,66 @@ const FIELDS: [&str; 10] = [
     "max_concurrent",
 ];
 
-/// An agent that is new.
-#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "describes what is read by hand")]
-pub(crate) struct AgentWish {
-    /// Our name for it.
-    #[schema(max_length = 64, pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "reminder")]
-    name: String,
-    /// ElevenLabs' id.
-    #[schema(max_length = 128, pattern = "^[A-Za-z0-9_-]{1,128}$", example = "agent_7101k5zvyjhmfg983brhmhkd98n6")]
-    elevenlabs_agent_id: String,
-    /// The number imported at ElevenLabs, as it is written there.
-    #[schema(max_length = 64, pattern = "^[A-Za-z0-9+_.-]{1,64}$", example = "+14155550100")]
-    number: String,
-    /// Numbers that it may call from.
-    #[schema(min_items = 1, max_items = 100, example = json!(["+14155550100"]))]
-    caller_ids: Vec<String>,
-    /// Who dials; `sip` when it is not said.
-    connect: Option<Connect>,
-    /// ElevenLabs' id of the number; with `connect: trunk` only.
-    #[schema(max_length = 128, pattern = "^[A-Za-z0-9_-]{1,128}$")]
-    elevenlabs_phone_number_id: Option<String>,
-    /// Answering machine detection; `off` when it is not said.
-    amd: Option<Amd>,
-    /// Seconds to let it ring.
-    #[schema(minimum = 5, maximum = 600)]
-    ring_timeout_secs: Option<u32>,
-    /// Seconds after which a call is ended; 600 when it is not said.
-    #[schema(minimum = 10, maximum = 7200)]
-    max_duration_secs: Option<u32>,
-    /// Calls that it holds at once.
-    #[schema(minimum = 1, maximum = 10_000)]
-    max_concurrent: Option<u32>,
-    /// Of an answer that is sent back: ignored.
-    #[schema(value_type = Value, required = false)]
-    created_at: Value,
-    /// The same.
-    #[schema(value_type = Value, required = false)]
-    updated_at: Value,
+/// Where an agent's name stands makes the difference.
+macro_rules! wish {
+    ($(#[$about:meta])* $name:ident { $($own:tt)* }) => {
+        $(#[$about])*
+        #[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "describes what is read by hand")]
+        pub(crate) struct $name {
+            $($own)*
+            /// ElevenLabs' id.
+            #[schema(max_length = 128, pattern = "^[A-Za-z0-9_-]{1,128}$", example = "agent_7101k5zvyjhmfg983brhmhkd98n6")]
+            elevenlabs_agent_id: String,
+            /// The number imported at ElevenLabs, as it is written there.
+            #[schema(max_length = 64, pattern = "^[A-Za-z0-9+_.-]{1,64}$", example = "+14155550100")]
+            number: String,
+            /// Numbers that it may call from.
+            #[schema(min_items = 1, max_items = 100, example = json!(["+14155550100"]))]
+            caller_ids: Vec<String>,
+            /// Who dials; `sip` when it is not said.
+            connect: Option<Connect>,
+            /// ElevenLabs' id of the number; with `connect: trunk` only.
+            #[schema(max_length = 128, pattern = "^[A-Za-z0-9_-]{1,128}$")]
+            elevenlabs_phone_number_id: Option<String>,
+            /// Answering machine detection; `off` when it is not said.
+            amd: Option<Amd>,
+            /// Seconds to let it ring.
+            #[schema(minimum = 5, maximum = 600)]
+            ring_timeout_secs: Option<u32>,
+            /// Seconds after which a call is ended; 600 when it is not said.
+            #[schema(minimum = 10, maximum = 7200)]
+            max_duration_secs: Option<u32>,
+            /// Calls that it holds at once.
+            #[schema(minimum = 1, maximum = 10_000)]
+            max_concurrent: Option<u32>,
+            /// Of an answer that is sent back: ignored.
+            #[schema(value_type = Value, required = false)]
+            created_at: Value,
+            /// The same.
+            #[schema(value_type = Value, required = false)]
+            updated_at: Value,
+        }
+    };
 }
 
-/// An agent whose name stands in the address.
-#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "describes what is read by hand")]
-pub(crate) struct NamedAgentWish {
-    /// The name in the address, or nothing.
-    #[schema(max_length = 64, pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "reminder")]
-    name: Option<String>,
-    /// ElevenLabs' id.
-    #[schema(max_length = 128, pattern = "^[A-Za-z0-9_-]{1,128}$", example = "agent_7101k5zvyjhmfg983brhmhkd98n6")]
-    elevenlabs_agent_id: String,
-    /// The number imported at ElevenLabs, as it is written there.
-    #[schema(max_length = 64, pattern = "^[A-Za-z0-9+_.-]{1,64}$", example = "+14155550100")]
-    number: String,
-    /// Numbers that it may call from.
-    #[schema(min_items = 1, max_items = 100, example = json!(["+14155550100"]))]
-    caller_ids: Vec<String>,
-    /// Who dials; `sip` when it is not said.
-    connect: Option<Connect>,
-    /// ElevenLabs' id of the number; with `connect: trunk` only.
-    #[schema(max_length = 128, pattern = "^[A-Za-z0-9_-]{1,128}$")]
-    elevenlabs_phone_number_id: Option<String>,
-    /// Answering machine detection; `off` when it is not said.
-    amd: Option<Amd>,
-    /// Seconds to let it ring.
-    #[schema(minimum = 5, maximum = 600)]
-    ring_timeout_secs: Option<u32>,
-    /// Seconds after which a call is ended; 600 when it is not said.
-    #[schema(minimum = 10, maximum = 7200)]
-    max_duration_secs: Option<u32>,
-    /// Calls that it holds at once.
-    #[schema(minimum = 1, maximum = 10_000)]
-    max_concurrent: Option<u32>,
-    /// Of an answer that is sent back: ignored.
-    #[schema(value_type = Value, required = false)]
-    created_at: Value,
-    /// The same.
-    #[schema(value_type = Value, required = false)]
-    updated_at: Value,
+wish! {
+    /// An agent that is new.
+    AgentWish {
+        /// Our name for it.
+        #[schema(max_length = 64, pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "reminder")]
+        name: String,
+    }
+}
+
+wish! {
+    /// An agent whose name stands in the address.
+    NamedAgentWish {
+        /// The name in the address, or nothing.
+        #[schema(max_length = 64, pattern = "^[A-Za-z0-9._:-]{1,64}$", example = "reminder")]
+        name: Option<String>,
+    }
 }
 
 /// Seconds that a call lasts at most unless the agent says otherwise: ElevenLabs' own default.

@@ -129,7 +129,6 @@ pub fn router(app: App) -> Router {
         .route("/api/agents/{name}", get(get_agent).put(put_agent))
         .merge(openapi::routes())
         .merge(calls::routes())
-        .merge(console::routes())
         .merge(campaigns::routes())
         .merge(contacts::routes())
         .merge(endpoints::routes())
@@ -141,12 +140,16 @@ pub fn router(app: App) -> Router {
         .merge(records::routes())
         .merge(numbers::routes())
         .fallback(async || Answer(Problem::not_found("There is no such address. See the README for the API.").into()))
-        .method_not_allowed_fallback(async || {
-            Answer(Problem::new(405, "Method Not Allowed", "This address does not take this method.").into())
-        })
+        .method_not_allowed_fallback(method_not_taken)
         .layer(axum::middleware::map_response(openapi::as_problem))
+        // Behind that layer, because it tells people in pages what is wrong.
+        .merge(console::routes().method_not_allowed_fallback(method_not_taken))
         .layer(axum::extract::DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(Arc::new(app))
+}
+
+async fn method_not_taken() -> Answer {
+    Answer(Problem::new(405, "Method Not Allowed", "This address does not take this method.").into())
 }
 
 /// An answer of ours as one of axum's.

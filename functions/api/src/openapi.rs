@@ -67,10 +67,6 @@ async fn document() -> Answer {
 /// What the router or an extractor refuses by itself is a problem document as well; and who may place calls at an address
 /// is told so where reading does not help.
 pub(crate) async fn as_problem(request: axum::http::Uri, response: Response) -> Response {
-    // The console tells people, in pages.
-    if request.path() == "/console" || request.path().starts_with("/console/") {
-        return response;
-    }
     let status = response.status();
     let is_problem =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");

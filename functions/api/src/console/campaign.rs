@@ -42,7 +42,7 @@ async fn page(State(app): State<Arc<App>>, visit: Visit, Path(id): Path<String>)
     let due = app.store.due_by_hour(campaign.id).await?;
     let imports = app.store.imports(campaign.id, &Slice::first(IMPORTS)).await?.unwrap_or_default();
     let filter = CallFilter { campaign: Some(campaign.id.to_string()), ..CallFilter::default() };
-    let latest = app.store.calls(&filter, &Slice { after: None, most: LISTED }).await?;
+    let latest = app.store.calls(&filter, &Slice::first(LISTED)).await?;
     let main = html! {
         p class="crumb" { a href=(visit.to("campaigns")) { "Campaigns" } }
         h1 { (text::plain(&campaign.name)) " " span id="state" data-live="" { (text::pill(campaign.state.as_str())) } }

@@ -32,7 +32,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
     let stops: Vec<Stop> =
         app.store.stops(&Slice::first(STOPS)).await?.into_iter().filter(|stop| stop.lifted_at.is_none()).collect();
     let failed = failed(&app.store).await?;
-    let latest = app.store.calls(&CallFilter::default(), &Slice { after: None, most: LISTED }).await?;
+    let latest = app.store.calls(&CallFilter::default(), &Slice::first(LISTED)).await?;
     let main = html! {
         h1 { "Overview" }
         div id="standing" data-live="" {
@@ -56,7 +56,7 @@ async fn failed(store: &Store) -> Result<Vec<Entry<Uuid>>, StoreError> {
     let mut found = Vec::new();
     for outcome in ["failed", "abandoned", "network_blocked", "unreachable"] {
         let filter = CallFilter { outcome: Some(outcome.to_owned()), ..CallFilter::default() };
-        found.extend(store.calls(&filter, &Slice { after: None, most: LISTED }).await?);
+        found.extend(store.calls(&filter, &Slice::first(LISTED)).await?);
     }
     found.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.id)));
     found.truncate(usize::try_from(LISTED).unwrap_or(0));

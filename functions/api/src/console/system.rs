@@ -29,7 +29,7 @@ async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
     let back = |hours: i64| visit.now.checked_sub(SignedDuration::from_hours(hours)).unwrap_or(visit.now);
     let machinery = app.store.machinery(visit.now, back(24), back(7 * 24)).await?;
     let refused = DeliveryFilter { result: Some("refused".to_owned()), ..DeliveryFilter::default() };
-    let refused = app.store.deliveries(&refused, &Slice { after: None, most: REFUSED }).await?;
+    let refused = app.store.deliveries(&refused, &Slice::first(REFUSED)).await?;
     let refused: Vec<Value> = refused.into_iter().map(|entry| entry.view).collect();
     let schema = migrations::current(&app.store).await?;
     // The page is of use without it.
