@@ -84,7 +84,7 @@ chaos: $(VENV)/stack.ready ## CALLS calls while everything goes wrong, held agai
 	@cargo build --quiet --locked -p chaos
 	exec $(VENV)/bin/python dev/stack/services.py run -- cargo run --quiet --locked -p chaos -- --calls $(CALLS) --seed $(SEED) $(ARGS)
 
-bench: $(VENV)/stack.ready ## speed, by hand: guard decisions, a tick with ROWS contacts, an import and an export of ROWS rows
+bench: $(VENV)/stack.ready ## speed, by hand: guard decisions, a tick with ROWS contacts, an import and an export of ROWS rows, the console's pages
 	@cargo build --quiet --locked --profile bench -p guard-proof -p campaign-trigger -p import-contacts -p export-records --bin guard-proof --examples
 	# Where cargo keeps what it makes with this profile.
 	built="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release"
@@ -92,6 +92,8 @@ bench: $(VENV)/stack.ready ## speed, by hand: guard decisions, a tick with ROWS 
 	for bench in tick measure measure_export; do
 	  $(VENV)/bin/python dev/stack/services.py run -- "$$built/examples/$$bench" $(ROWS)
 	done
+	# Apart, because crash points are compiled into what testkit builds.
+	$(VENV)/bin/python dev/stack/services.py run -- cargo run --quiet --locked --profile bench -p testkit --example console
 
 lint: $(VENV)/checks.ready ## fmt, clippy, cargo-deny, cfn-lint, sam validate, ruff
 	@cargo fmt --all --check

@@ -6,7 +6,7 @@ use std::time::Duration;
 use elevenwire::crash;
 use elevenwire::export::Format;
 use elevenwire::queue::ExportTask;
-use elevenwire::store::exports::Taken;
+use elevenwire::store::lease::Taken;
 use elevenwire::store::reading::{Exported, ExportedContacts, Place};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
@@ -15,11 +15,12 @@ use sha2::{Digest, Sha256};
 use testkit::World;
 use testkit::database::Database;
 use testkit::lines::Line;
+use testkit::plenty::fill;
 use testkit::world::READ_TOKEN;
 use uuid::Uuid;
 
 use crate::campaigning::campaign;
-use crate::reading_plans::{assert_indexed, fill};
+use crate::reading_plans::assert_indexed;
 
 async fn post(world: &World, body: &Value, headers: &[(&str, &str)]) -> (u16, Value) {
     let mut request = world.http.post(format!("{}/api/exports", world.url)).bearer_auth(READ_TOKEN).json(body);

@@ -10,7 +10,6 @@
 mod asking;
 mod calls;
 mod campaigning;
-mod console_speed;
 mod contract;
 mod exporting;
 mod garbled;

@@ -10,8 +10,9 @@ use elevenwire::telemetry::metrics::NAMESPACE;
 use serde_json::{Value, json};
 use testkit::World;
 use testkit::database::Database;
+use testkit::plenty::fill;
 
-use super::reading_plans::{assert_indexed, fill};
+use super::reading_plans::assert_indexed;
 use super::settling::{drop_all_webhooks, faults, let_time_pass, settled};
 
 /// The rules of the embedded metric format that CloudWatch drops a document for.

@@ -124,7 +124,7 @@ async fn a_transcript_of_any_length_is_stored_and_searched_at_its_beginning() {
 async fn pages_meet_without_a_gap_also_where_times_are_equal() {
     let world = World::start().await;
     let client = world.database.client().await;
-    client.batch_execute(&crate::reading_plans::calls(120, "'2026-11-24T17:00:00Z'::timestamptz")).await.unwrap();
+    client.batch_execute(&testkit::plenty::calls(120, "'2026-11-24T17:00:00Z'::timestamptz")).await.unwrap();
     let mut seen = Vec::new();
     let mut path = "/api/calls?limit=50".to_owned();
     loop {

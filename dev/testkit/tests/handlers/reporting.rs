@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use testkit::World;
 use testkit::database::Database;
+use testkit::plenty::fill;
 use uuid::Uuid;
 
 use crate::campaigning::{campaign, go, play};
-use crate::reading_plans::{fill, reads};
+use crate::reading_plans::reads;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reports_count_what_happened() {

@@ -1,20 +1,22 @@
-//! Each page in milliseconds and bytes over 100,000 calls. By hand, because a busy machine says nothing:
-//! `cargo nextest run -p testkit --test handlers --run-ignored only pages_are_fast --no-capture`.
+//! Each page of the console in milliseconds and bytes over 100,000 calls, over a PostgreSQL and a local AWS of its own:
+//!
+//! ```text
+//! .venv/bin/python dev/stack/services.py run -- cargo run -p testkit --example console
+//! ```
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "run by hand")]
 
 use std::time::Instant;
 
 use reqwest::redirect::Policy;
-use testkit::World;
 use testkit::world::TOKEN;
+use testkit::{World, plenty};
 
-use crate::reading_plans;
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
-async fn pages_are_fast_at_a_hundred_thousand_calls() {
+#[tokio::main]
+async fn main() {
     let world = World::start().await;
     let client = world.database.client().await;
-    reading_plans::fill(&client).await;
+    plenty::fill(&client).await;
     // Its campaigns have names; calls know them by id.
     for sql in [
         "update calls c set campaign_id = m.id::text, created_at = created_at + (now() - timestamptz '2026-10-06'),
