@@ -26,7 +26,7 @@ RETRIES: dict[str, Any] = {
 # When some are on the line and some still wait.
 PAUSE_AFTER_SECS, PAUSE_SECS = 5.0, 2.0
 # How much faster than in earnest calls pass.
-TIME_SCALE = 15
+TIME_SCALE = 20
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import processes
 from cloud import Cloud
 from layout import Layout, Memory, say
 from postgres import Postgres
-from simulator import AGENT_ID, AGENT_NUMBER, OWN_NUMBER, Simulator, ask
+from simulator import AGENT_CONCURRENCY, AGENT_ID, AGENT_NUMBER, OWN_NUMBER, Simulator, ask
 
 
 @dataclass
@@ -166,6 +166,7 @@ class Stack:
             "amd": "off",
             "max_duration_secs": 600,
             "ring_timeout_secs": 45,
+            "max_concurrent": AGENT_CONCURRENCY,
         }
         headers = {"authorization": f"Bearer {self.memory.secrets['api_token']}"}
         ask("PUT", f"{self.urls['BASE_URL']}/api/agents/demo", agent, headers)

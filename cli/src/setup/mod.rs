@@ -37,6 +37,9 @@ pub struct Setup {
     /// A number that it may call from; may be given several times.
     #[arg(long = "caller-id", value_name = "NUMBER")]
     pub caller_ids: Vec<String>,
+    /// Calls that it may hold at once; left out for a new agent, ElevenLabs' own limit of it if it has one.
+    #[arg(long, value_name = "CALLS")]
+    pub max_concurrent: Option<u32>,
     /// Where the webhook's secret and what was done are kept.
     #[arg(long, default_value = ".elevenwire", value_name = "DIR")]
     pub dir: PathBuf,

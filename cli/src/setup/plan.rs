@@ -289,7 +289,8 @@ fn tool(state: &State, base: &str, secret: &Secret, steps: &mut Vec<Step>) {
 }
 
 fn register(state: &State, number: &str, steps: &mut Vec<Step>) {
-    let wanted = json!({ "elevenlabs_agent_id": state.agent_id, "number": number, "caller_ids": state.caller_ids });
+    let wanted = json!({ "elevenlabs_agent_id": state.agent_id, "number": number, "caller_ids": state.caller_ids,
+        "max_concurrent": state.max_concurrent });
     let differs = |(field, value): (&String, &Value)| state.registered[field] != *value;
     if !wanted.as_object().is_some_and(|wanted| wanted.iter().any(differs)) {
         return;
@@ -297,7 +298,12 @@ fn register(state: &State, number: &str, steps: &mut Vec<Step>) {
     let mut agent = state.registered.as_object().cloned().unwrap_or_default();
     agent.extend(wanted.as_object().cloned().unwrap_or_default());
     let sign = if state.registered.is_null() { '+' } else { '~' };
-    let line =
-        format!("{sign} our agent {}: {} at {number}, from {}", state.name, state.agent_id, json!(state.caller_ids));
+    let line = format!(
+        "{sign} our agent {}: {} at {number}, from {}, {} calls at once",
+        state.name,
+        state.agent_id,
+        json!(state.caller_ids),
+        state.max_concurrent
+    );
     steps.push(step("registered", line, Method::PUT, format!("/api/agents/{}", state.name), Value::Object(agent)));
 }

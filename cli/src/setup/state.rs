@@ -23,6 +23,7 @@ pub(super) struct State {
     pub agent_id: String,
     pub number: String,
     pub caller_ids: Vec<Value>,
+    pub max_concurrent: Value,
 }
 
 impl State {
@@ -58,18 +59,31 @@ impl State {
             vendor.get(&path),
         );
         let refused = |what: &'static str| move |trouble| failed(what, &trouble);
+        let agent = agent.map_err(refused("to show the agent: is --elevenlabs-agent its id?"))?;
+        let max_concurrent = max_concurrent(setup, &registered, &agent)?;
         Ok(Self {
             webhooks: webhooks.map_err(refused("to list webhooks (an administrator's key is needed)"))?,
             settings: settings.map_err(refused("to show its settings"))?,
             numbers: numbers.map_err(refused("to list numbers"))?.as_array().cloned().unwrap_or_default(),
             tools: tools.map_err(refused("to list tools"))?,
             secrets: secrets.map_err(refused("to list secrets"))?,
-            agent: agent.map_err(refused("to show the agent: is --elevenlabs-agent its id?"))?,
+            agent,
             registered,
             name: setup.agent.clone(),
             agent_id,
             number,
             caller_ids,
+            max_concurrent,
         })
     }
+}
+
+/// As said, as registered, or as ElevenLabs limits the agent itself (-1 when it does not).
+fn max_concurrent(setup: &Setup, registered: &Value, agent: &Value) -> Result<Value, Failure> {
+    let limit = agent.pointer("/platform_settings/call_limits/agent_concurrency_limit").and_then(Value::as_u64);
+    let known = setup.max_concurrent.map(u64::from).or_else(|| registered["max_concurrent"].as_u64());
+    known.or(limit.filter(|limit| *limit > 0)).map(Value::from).ok_or_else(|| {
+        let mend = "how many calls it may hold at once is not known: give --max-concurrent, at most what your plan at ElevenLabs allows";
+        Failure::Usage(format!("{}: {mend}", setup.agent))
+    })
 }

@@ -72,7 +72,7 @@ async fn plant(check: &str, world: &World, here: &mut Here, global: &mut Global)
         "elevenlabs-credentials" => known.elevenlabs_key = Some("xi_wrong".into()),
         "agents" => {
             let ghost = json!({ "elevenlabs_agent_id": "agent_gone", "number": "+15550009999",
-                "caller_ids": [testkit::world::CALLER_ID] });
+                "caller_ids": [testkit::world::CALLER_ID], "max_concurrent": 10 });
             assert_eq!(world.send(Method::PUT, "/api/agents/ghost", Some(&ghost), &[]).await.0, 201);
         }
         "numbers" => set(numbers(AGENT_NUMBER, "agent_other", json!({}))),

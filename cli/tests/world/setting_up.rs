@@ -7,7 +7,7 @@ use cli::setup::{Run, Setup};
 use serde_json::json;
 use testkit::World;
 
-use crate::{Dir, caller, client, here};
+use crate::{Dir, caller, client, dashboard, here};
 
 /// A workspace in which only an agent was made.
 async fn new_workspace() -> (World, Here) {
@@ -26,6 +26,7 @@ fn wish(dir: &Dir) -> Setup {
         elevenlabs_agent: Some("agent_new".to_owned()),
         number: Some("+15550002222".to_owned()),
         caller_ids: caller(),
+        max_concurrent: None,
         dir: dir.0.clone(),
         yes: true,
     }
@@ -55,7 +56,24 @@ async fn from_nothing_everything_is_set_up_once_and_the_second_run_has_nothing_t
         Some(format!("{}/api/webhooks/elevenlabs/initiation", world.url).as_str())
     );
     assert_eq!(config.initiation_headers["x-elevenwire-secret"], testkit::world::INITIATION_SECRET);
-    assert_eq!(world.get("/api/agents/nia").await["number"], "+15550002222");
+    let registered = world.get("/api/agents/nia").await;
+    assert_eq!(registered["number"], "+15550002222");
+    assert_eq!(registered["max_concurrent"], config.agent_concurrency, "as ElevenLabs limits it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_many_calls_at_once_is_asked_for_where_nobody_says_it() {
+    let (world, here) = new_workspace().await;
+    let (client, dir) = (client(&world), Dir::new());
+    let unlimited = json!({ "platform_settings": { "call_limits": { "agent_concurrency_limit": -1 } } });
+    dashboard(&world, http::Method::PATCH, "/v1/convai/agents/agent_new", unlimited).await;
+    let setup = wish(&dir);
+    let refusal = Run::new(&client, &here, &setup).unwrap().plan().await.unwrap_err();
+    assert!(refusal.to_string().contains("--max-concurrent"), "{refusal}");
+    let setup = Setup { max_concurrent: Some(4), ..setup };
+    let run = Run::new(&client, &here, &setup).unwrap();
+    run.apply(&run.plan().await.unwrap(), 40, |_| {}).await.unwrap();
+    assert_eq!(world.get("/api/agents/nia").await["max_concurrent"], 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +107,7 @@ async fn a_webhook_whose_secret_was_lost_on_the_way_is_replaced() {
     // The first request of a run reads the list; the answer to the second, which makes the webhook, is to be lost.
     let only_read = run.plan().await.unwrap();
     assert_eq!(only_read.len(), steps.len());
-    crate::dashboard(
+    dashboard(
         &world,
         http::Method::POST,
         "/v1/workspace/webhooks",

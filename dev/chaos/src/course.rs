@@ -122,9 +122,9 @@ async fn prepare(world: &World, settings: &Settings) {
     });
     world.vendors.configure(vendors).unwrap();
     let watchful = json!({ "elevenlabs_agent_id": "agent_watchful", "number": watchful, "caller_ids": [CALLER_ID],
-        "amd": "hang_up" });
+        "max_concurrent": 1_000, "amd": "hang_up" });
     let trunk = json!({ "elevenlabs_agent_id": "agent_trunk", "number": trunk, "caller_ids": [CALLER_ID],
-        "connect": "trunk", "elevenlabs_phone_number_id": "phnum_trunk" });
+        "max_concurrent": 1_000, "connect": "trunk", "elevenlabs_phone_number_id": "phnum_trunk" });
     for (agent, body) in [(Agent::Watchful, watchful), (Agent::Trunk, trunk)] {
         let path = format!("/api/agents/{}", agent.name());
         let (status, answer) = world.send(reqwest::Method::PUT, &path, Some(&body), &[]).await;

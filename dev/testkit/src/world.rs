@@ -205,7 +205,8 @@ impl World {
                 "owned_numbers": [CALLER_ID],
             }))
             .unwrap();
-        let agent = json!({ "elevenlabs_agent_id": "agent_demo", "number": AGENT_NUMBER, "caller_ids": [CALLER_ID] });
+        let agent = json!({ "elevenlabs_agent_id": "agent_demo", "number": AGENT_NUMBER, "caller_ids": [CALLER_ID],
+            "max_concurrent": 1_000 });
         let (status, _) = self.send(http::Method::PUT, "/api/agents/demo", Some(&agent), &[]).await;
         assert_eq!(status, 201);
     }

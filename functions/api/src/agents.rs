@@ -52,9 +52,9 @@ macro_rules! wish {
             /// Seconds after which a call is ended; 600 when it is not said.
             #[schema(minimum = 10, maximum = 7200)]
             max_duration_secs: Option<u32>,
-            /// Calls that it holds at once.
-            #[schema(minimum = 1, maximum = 10_000)]
-            max_concurrent: Option<u32>,
+            /// Calls that it holds at once, single calls and campaigns together; at most what ElevenLabs lets it hold.
+            #[schema(minimum = 1, maximum = 10_000, example = 10)]
+            max_concurrent: u32,
             /// Of an answer that is sent back: ignored.
             #[schema(value_type = Value, required = false)]
             created_at: Value,
@@ -103,7 +103,7 @@ pub fn parse(body: &Value, name: Option<&str>, now: Timestamp) -> Result<Agent, 
     let amd = reader.word("amd", &["off", "hang_up"], "off", "Use `off`, or `hang_up` to hang up on machines.");
     let ring_timeout_secs = reader.seconds("ring_timeout_secs", 5, 600);
     let max_duration_secs = reader.seconds("max_duration_secs", 10, 7200).unwrap_or(MAX_DURATION_SECS);
-    let max_concurrent = reader.count("max_concurrent", 1, 10_000);
+    let max_concurrent = reader.max_concurrent();
     if connect == Connect::Trunk && amd == "hang_up" {
         let mend = "Use `off`: ElevenLabs dials, so give the agent its voicemail detection tool instead.";
         reader.wrong("amd", "cannot be had with `connect: trunk`", mend);
@@ -260,8 +260,15 @@ impl Reader<'_> {
         self.bounded(field, least, most, "whole seconds")
     }
 
-    fn count(&mut self, field: &str, least: u64, most: u64) -> Option<u32> {
-        self.bounded(field, least, most, "a whole number")
+    /// Without a default: one that is too high has ElevenLabs refuse people who already picked up.
+    fn max_concurrent(&mut self) -> Option<u32> {
+        const FIELD: &str = "max_concurrent";
+        if self.body.get(FIELD).is_none_or(Value::is_null) {
+            let mend = "Say how many calls it may hold at once: 1 to 10000, and no more than ElevenLabs lets it hold.";
+            self.wrong(FIELD, "is missing", mend);
+            return None;
+        }
+        self.bounded(FIELD, 1, 10_000, "a whole number")
     }
 
     fn bounded(&mut self, field: &str, least: u64, most: u64, what: &str) -> Option<u32> {
@@ -286,7 +293,7 @@ mod tests {
 
     fn body() -> Value {
         json!({"name": "reminder", "elevenlabs_agent_id": "agent_1", "number": "+15550001111",
-            "caller_ids": ["+1 415 555 0100"]})
+            "caller_ids": ["+1 415 555 0100"], "max_concurrent": 10})
     }
 
     #[test]
@@ -306,10 +313,37 @@ mod tests {
     fn everything_wrong_is_named_at_once() {
         let body = json!({"name": "a b", "caller_ids": ["123"], "amd": "maybe", "connect": "carrier pigeon", "max_duration_secs": 9, "x": 1});
         let fields: Vec<String> = parse(&body, None, at()).unwrap_err().errors.into_iter().map(|e| e.field).collect();
-        for field in
-            ["name", "elevenlabs_agent_id", "number", "caller_ids[0]", "amd", "connect", "max_duration_secs", "x"]
-        {
+        for field in [
+            "name",
+            "elevenlabs_agent_id",
+            "number",
+            "caller_ids[0]",
+            "amd",
+            "connect",
+            "max_duration_secs",
+            "max_concurrent",
+            "x",
+        ] {
             assert!(fields.contains(&field.to_owned()), "{field} in {fields:?}");
+        }
+    }
+
+    #[test]
+    fn how_many_calls_it_may_hold_is_never_guessed() {
+        for (said, problem) in [
+            (Value::Null, "is missing"),
+            (json!(0), "is out of bounds"),
+            (json!(10_001), "is out of bounds"),
+            (json!("10"), "is out of bounds"),
+        ] {
+            let mut body = body();
+            body["max_concurrent"] = said.clone();
+            let errors = parse(&body, None, at()).unwrap_err().errors;
+            assert_eq!(
+                (errors.len(), errors[0].field.as_str(), errors[0].problem.as_str()),
+                (1, "max_concurrent", problem),
+                "{said}"
+            );
         }
     }
 

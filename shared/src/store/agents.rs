@@ -39,7 +39,7 @@ pub struct Agent {
     pub ring_timeout_secs: Option<u32>,
     /// Seconds after which a call is ended.
     pub max_duration_secs: u32,
-    /// Calls that it holds at once; the workspace's limit when not set.
+    /// Calls that it holds at once; the workspace's limit where it was registered before this had to be said.
     pub max_concurrent: Option<u32>,
     /// When it was registered.
     pub created_at: Timestamp,

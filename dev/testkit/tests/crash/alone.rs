@@ -45,7 +45,7 @@ pub async fn world(only: &'static [&'static str], vendors: Value) -> Walk {
 async fn an_agent_and_a_report_are_written_when_asked_again() {
     let walk = world(&["api", "report"], json!({})).await;
     let agent = json!({ "elevenlabs_agent_id": "agent_second", "number": "+14155550199",
-        "caller_ids": [testkit::world::CALLER_ID] });
+        "caller_ids": [testkit::world::CALLER_ID], "max_concurrent": 10 });
     each(&walk, &[Write, Put], async |mark| {
         walk.database.execute("delete from agents where name = 'second'", &[]).await.unwrap();
         let put = async || walk.world.send(Method::PUT, "/api/agents/second", Some(&agent), &[]).await.0;

@@ -137,7 +137,7 @@ impl Walk {
         let world = World::start_in(cloud, config, |doors| stage.before(doors)).await;
         world.vendors.configure(scenario.vendors.clone()).unwrap();
         let mut agent = json!({ "elevenlabs_agent_id": "agent_demo", "number": testkit::world::AGENT_NUMBER,
-            "caller_ids": [testkit::world::CALLER_ID] });
+            "caller_ids": [testkit::world::CALLER_ID], "max_concurrent": 1_000 });
         agent.as_object_mut().unwrap().extend(scenario.agent.as_object().unwrap().clone());
         let (status, body) = world.send(Method::PUT, "/api/agents/demo", Some(&agent), &[]).await;
         assert_eq!(status, 200, "{body}");

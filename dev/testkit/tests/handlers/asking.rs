@@ -96,7 +96,7 @@ async fn nobody_gets_in_without_a_token() {
 async fn an_agent_is_registered_read_and_changed() {
     let world = World::start().await;
     let agent = json!({ "name": "second", "elevenlabs_agent_id": "agent_2", "number": "+15550002222",
-        "caller_ids": ["+14155550100"], "amd": "hang_up", "ring_timeout_secs": 30 });
+        "caller_ids": ["+14155550100"], "amd": "hang_up", "ring_timeout_secs": 30, "max_concurrent": 3 });
     assert_eq!(world.send(Method::POST, "/api/agents", Some(&agent), &[]).await.0, 201);
     assert_eq!(world.send(Method::POST, "/api/agents", Some(&agent), &[]).await.0, 409, "its name is taken");
     let read = world.get("/api/agents/second").await;
@@ -105,7 +105,8 @@ async fn an_agent_is_registered_read_and_changed() {
         (&"hang_up".into(), &30.into(), &600.into())
     );
     assert_eq!(world.get("/api/agents").await["agents"].as_array().unwrap().len(), 2);
-    let stolen = json!({ "elevenlabs_agent_id": "agent_2", "number": testkit::world::AGENT_NUMBER, "caller_ids": ["+14155550100"] });
+    let stolen = json!({ "elevenlabs_agent_id": "agent_2", "number": testkit::world::AGENT_NUMBER, "caller_ids": ["+14155550100"],
+        "max_concurrent": 3 });
     let (status, problem) = world.send(Method::PUT, "/api/agents/second", Some(&stolen), &[]).await;
     assert_eq!((status, &problem["errors"][0]["field"]), (422, &"number".into()), "one number is one agent");
     assert_eq!(world.send(Method::GET, "/api/agents/third", None, &[]).await.0, 404);

@@ -66,7 +66,7 @@ async fn every_fate_ends_with_its_outcome_and_settles() {
 async fn an_agent_that_asks_for_detection_is_hung_up_on_machines_at_once() {
     let world = World::start().await;
     let agent = serde_json::json!({ "elevenlabs_agent_id": "agent_demo", "number": testkit::world::AGENT_NUMBER,
-        "caller_ids": [testkit::world::CALLER_ID], "amd": "hang_up" });
+        "caller_ids": [testkit::world::CALLER_ID], "amd": "hang_up", "max_concurrent": 10 });
     let (status, _) = world.send(http::Method::PUT, "/api/agents/demo", Some(&agent), &[]).await;
     assert_eq!(status, 200);
     // Slow enough that the machine is still talking when it is hung up on.

@@ -25,7 +25,7 @@ async fn that_rings(secs: u32) -> World {
         json!({ "number": NUMBER, "agent_id": "agent_trunk", "name": "Theo", "phone_number_id": "phnum_trunk" });
     world.vendors.configure(json!({ "numbers": [usual, dialled] })).unwrap();
     let agent = json!({ "elevenlabs_agent_id": "agent_trunk", "number": NUMBER, "caller_ids": [testkit::world::CALLER_ID],
-        "connect": "trunk", "elevenlabs_phone_number_id": "phnum_trunk", "ring_timeout_secs": secs });
+        "connect": "trunk", "elevenlabs_phone_number_id": "phnum_trunk", "ring_timeout_secs": secs, "max_concurrent": 10 });
     let (status, body) = world.send(http::Method::PUT, "/api/agents/trunk", Some(&agent), &[]).await;
     assert_eq!((status, &body["connect"]), (201, &"trunk".into()), "{body}");
     assert_eq!(world.get("/api/agents/trunk").await["elevenlabs_phone_number_id"], "phnum_trunk");
@@ -215,7 +215,7 @@ async fn only_the_vendors_own_word_that_nothing_happened_allows_another_question
 async fn what_the_vendor_refuses_ends_at_once_with_its_reason() {
     let world = world().await;
     let agent = json!({ "elevenlabs_agent_id": "agent_trunk", "number": NUMBER, "caller_ids": [testkit::world::CALLER_ID],
-        "connect": "trunk", "elevenlabs_phone_number_id": "phnum_that_is_not" });
+        "connect": "trunk", "elevenlabs_phone_number_id": "phnum_that_is_not", "max_concurrent": 10 });
     let (status, _) = world.send(http::Method::PUT, "/api/agents/trunk", Some(&agent), &[]).await;
     assert_eq!(status, 200);
     let call_id = world.call_by("trunk", "+14155550101").await;
