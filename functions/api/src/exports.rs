@@ -204,7 +204,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Answer> {
 /// Asks for a file of rows.
 #[utoipa::path(
     post, path = "/api/exports", tag = "exports", operation_id = "createExport",
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body, the same export.", max_length = 255)),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body, the same export.",
+        min_length = 1, max_length = 255, pattern = "^[!#-~]+$")),
     request_body(content = ExportWish),
     responses((status = 202, description = "It is being written.", body = Export, headers(("Location" = String, description = "Its address."))),
         (status = 429, description = "This token has too many exports that are not done.")),
