@@ -14,8 +14,8 @@ pub(crate) async fn running_campaign(world: &World, people: &[&str]) -> String {
     std::fs::write(&file, "name = \"recall\"\nagent = \"demo\"\npurpose = \"informational\"\n").unwrap();
     let made = run(world, &format!("campaign create {} --json", file.display())).await.ok().json();
     let id = made[0]["id"].as_str().unwrap().to_owned();
-    let rows: String = people.iter().map(|number| format!("{number},express\n")).collect();
-    std::fs::write(&list, format!("phone_number,consent_type\n{rows}")).unwrap();
+    let rows = people.join(",express\n");
+    std::fs::write(&list, format!("phone_number,consent_type\n{rows},express\n")).unwrap();
     run_meanwhile(world, &format!("campaign import {id} {}", list.display())).await.ok();
     run(world, &format!("campaign start {id}")).await.ok();
     id

@@ -185,5 +185,6 @@ async fn schemathesis_finds_nothing() {
     let config = simulator::Config { time_scale: 200.0, calls_per_second: 1000.0, ..simulator::Config::default() };
     let world = World::start_as(config, dialling()).await;
     furnish(&world).await;
-    assert!(testkit::contract::holds(&world.url, TOKEN, &[]).await);
+    let held = testkit::contract::hold_to_it(&world.url, TOKEN, &[]).await;
+    held.unwrap_or_else(|found| panic!("{found}"));
 }
