@@ -13,6 +13,9 @@ export PATH := $(PATH):$(CURDIR)/$(VENV)/bin
 # Cargo's tools that are not in a wheel; shared by all checkouts.
 TOOLS ?= $(HOME)/.cache/elevenwire-tools
 FUZZ_BUILD ?= $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/fuzz
+ELEVENWIRE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/elevenwire
+# With the features of the whole workspace, so that what `make up` built is built already.
+BUILD_CLI := cargo build --quiet --locked --workspace --bin elevenwire
 export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -126,17 +129,19 @@ invoke: $(VENV)/stack.ready ## run one function with one event: FN=place-call EV
 send-webhook: ## send one signed webhook of each type: URL=… (default: the local stack), TYPE=… for one
 	@exec $(PYTHON) dev/send_webhook.py $(if $(URL),--url "$(URL)") $(if $(TYPE),--type "$(TYPE)") $(ARGS)
 
-redrive: $(VENV)/stack.ready ## send dead letters back to their QUEUE=…; AWS_STACK=… in AWS, else the local stack; ARGS=--dry-run shows them
+redrive: ## send dead letters back to their QUEUE=…; AWS_STACK=… in AWS, else the local stack; ARGS=--dry-run shows them
 	@: $${QUEUE:?QUEUE=calls|trunk-calls|call-events|transcriptions|recordings|imports|exports is missing}
-	exec $(VENV)/bin/python dev/stack/redrive.py "$(QUEUE)" $(if $(AWS_STACK),--aws-stack "$(AWS_STACK)") $(ARGS)
+	$(BUILD_CLI)
+	exec "$(ELEVENWIRE)" redrive "$(QUEUE)" --aws-stack "$(AWS_STACK)" $(ARGS)
 
-replay: $(VENV)/stack.ready ## send archived bodies through again: FROM=2026-11-01 TO=2026-11-02 TYPE=…; AWS_STACK=…, ARGS=--dry-run
+replay: ## send archived bodies through again: FROM=2026-11-01 TO=2026-11-02 TYPE=…; AWS_STACK=…, ARGS=--dry-run
 	@: $${FROM:?FROM=2026-11-01 is missing}
-	exec $(VENV)/bin/python dev/stack/replay.py "$(FROM)" $(TO) $(if $(TYPE),--type "$(TYPE)") $(if $(AWS_STACK),--aws-stack "$(AWS_STACK)") $(ARGS)
+	$(BUILD_CLI)
+	exec "$(ELEVENWIRE)" replay "$(FROM)" $(TO) $(if $(TYPE),--type "$(TYPE)") --aws-stack "$(AWS_STACK)" $(ARGS)
 
 cli: ## build the command line `elevenwire` and print where it is (docs/cli.md)
-	@cargo build --quiet --locked -p cli
-	echo "$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/elevenwire"
+	@$(BUILD_CLI)
+	echo "$(ELEVENWIRE)"
 
 migrate: $(VENV)/stack.ready ## run the migrations on the local stack
 	@exec $(STACK) migrate

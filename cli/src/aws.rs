@@ -10,7 +10,8 @@ use crate::{Failure, Global, settings};
 /// Which deployment.
 #[derive(Debug, Args)]
 pub(crate) struct Where {
-    /// A CloudFormation stack in AWS, with your credentials [default: that of the profile, else the local stack].
+    /// A CloudFormation stack in AWS, with your credentials; empty: the local stack [default: that of the profile, else the
+    /// local stack].
     #[arg(long, value_name = "NAME", env = "AWS_STACK", hide_env_values = true)]
     aws_stack: Option<String>,
 }
@@ -29,9 +30,12 @@ impl Where {
     /// Finds it.
     pub(crate) async fn open(&self, global: &Global) -> Result<Place, Failure> {
         let config = elevenwire::aws::config().await;
-        let stored = settings::profile(global)?.and_then(|profile| profile.aws_stack);
-        if let Some(stack) = self.aws_stack.as_ref().filter(|name| !name.is_empty()).or(stored.as_ref()) {
-            let names = outputs(&aws_sdk_cloudformation::Client::new(&config), stack).await?;
+        let stack = match &self.aws_stack {
+            Some(said) => Some(said.clone()),
+            None => settings::profile(global)?.and_then(|profile| profile.aws_stack),
+        };
+        if let Some(stack) = stack.filter(|name| !name.is_empty()) {
+            let names = outputs(&aws_sdk_cloudformation::Client::new(&config), &stack).await?;
             return Ok(Place::of(format!("AWS stack {stack}"), &config, names, false));
         }
         let names = settings::local().ok_or_else(|| {
@@ -94,7 +98,8 @@ fn shout(queue: &str) -> String {
     queue.replace('-', "_").to_uppercase()
 }
 
-fn camel(queue: &str) -> String {
+/// `call-events` as `CallEvents`.
+pub(crate) fn camel(queue: &str) -> String {
     let word =
         |word: &str| word.chars().take(1).flat_map(char::to_uppercase).chain(word.chars().skip(1)).collect::<String>();
     queue.split('-').map(word).collect()

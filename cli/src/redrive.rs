@@ -26,9 +26,12 @@ Examples:
   elevenwire redrive transcriptions --dry-run      # age, ids and reason of each
   elevenwire redrive transcriptions                # when the cause is mended
   elevenwire redrive calls --aws-stack elevenwire
+  elevenwire redrive --queue-url https://sqs… --dead-letter-url https://sqs…    # without a stack
 
 Bodies are not shown: they may hold what people said. Doing it again does no harm. docs/operations.md says what the role needs.";
 
+/// Every queue of the template; each has dead letters.
+const QUEUES: [&str; 7] = ["calls", "trunk-calls", "call-events", "transcriptions", "recordings", "imports", "exports"];
 /// How long a message stays hidden after it was received.
 const HIDDEN_SECS: i32 = 300;
 const NO_REASON: &str = "received too often (the queue's own limit)";
@@ -39,8 +42,15 @@ const SHOWN: [&str; 6] = ["kind", "call_id", "conversation_id", "event_type", "r
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Redrive {
-    /// calls, trunk-calls, call-events, transcriptions, recordings or imports.
-    queue: String,
+    /// Whose dead letters.
+    #[arg(value_parser = QUEUES, required_unless_present = "queue_url", conflicts_with = "queue_url")]
+    queue: Option<String>,
+    /// Its address, with that of its dead letters: instead of a name, with your AWS credentials.
+    #[arg(long, value_name = "URL", requires = "dead_letter_url")]
+    queue_url: Option<String>,
+    /// Address of the dead letters.
+    #[arg(long, value_name = "URL", requires = "queue_url")]
+    dead_letter_url: Option<String>,
     /// Only show them.
     #[arg(long)]
     dry_run: bool,
@@ -48,13 +58,30 @@ pub(crate) struct Redrive {
     place: Where,
 }
 
+/// From where to where.
+struct Way {
+    place: String,
+    sqs: aws_sdk_sqs::Client,
+    queue: String,
+    dead: String,
+}
+
 impl Redrive {
-    pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
+    async fn way(&self, global: &Global) -> Result<Way, Failure> {
+        if let (Some(queue), Some(dead)) = (&self.queue_url, &self.dead_letter_url) {
+            let sqs = aws_sdk_sqs::Client::new(&elevenwire::aws::config().await);
+            return Ok(Way { place: "AWS".to_owned(), sqs, queue: queue.clone(), dead: dead.clone() });
+        }
         let place = self.place.open(global).await?;
-        let (queue, dead) = (place.queue(&self.queue)?, place.dead_letters(&self.queue)?);
+        let name = self.queue.as_deref().unwrap_or_default();
+        Ok(Way { queue: place.queue(name)?, dead: place.dead_letters(name)?, sqs: place.sqs, place: place.name })
+    }
+
+    pub(crate) async fn run(&self, global: &Global) -> Result<(), Failure> {
+        let way = self.way(global).await?;
         let dry = if self.dry_run { " (dry run)" } else { "" };
-        tell(&format!("{}: dead letters of {}{dry}", place.name, self.queue));
-        let mut work = Work::new(place.sqs.clone(), queue, dead, self.dry_run, global.json);
+        tell(&format!("{}: {} -> {}{dry}", way.place, last(&way.dead), last(&way.queue)));
+        let mut work = Work::new(way, self.dry_run, global.json);
         let done = work.run().await;
         // Whatever happened: what stays shall be seen by others at once.
         let freed = work.let_go().await;
@@ -78,7 +105,8 @@ struct Work {
 }
 
 impl Work {
-    fn new(sqs: aws_sdk_sqs::Client, queue: String, dead: String, dry_run: bool, json: bool) -> Self {
+    fn new(way: Way, dry_run: bool, json: bool) -> Self {
+        let Way { sqs, queue, dead, .. } = way;
         let (reasons, held) = (BTreeMap::new(), HashMap::new());
         Self { sqs, queue, dead, dry_run, json, reasons, came_back: 0, sent: 0, held }
     }
@@ -227,6 +255,11 @@ impl Intercept for QueueClock {
     }
 }
 
+/// The name of a queue in its address.
+fn last(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or_default()
+}
+
 fn id_at<'a>(batch: &'a [Message], id: &str) -> &'a str {
     id.parse::<usize>().ok().and_then(|at| batch.get(at)?.message_id()).unwrap_or_default()
 }
@@ -250,6 +283,17 @@ fn gist(body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_queue_of_the_template_is_known() {
+        let template = include_str!("../../template.yaml");
+        let output = |line: &str| Some(line.strip_prefix("  ")?.strip_suffix("DeadLetterQueueUrl:")?.to_owned());
+        let mut outputs: Vec<String> = template.lines().filter_map(output).collect();
+        let mut known = QUEUES.map(crate::aws::camel).to_vec();
+        outputs.sort();
+        known.sort();
+        assert_eq!(known, outputs);
+    }
 
     #[test]
     fn no_words_and_no_numbers_of_people_are_shown() {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use clap::Args;
 use elevenwire::blobs::Blobs;
+use elevenwire::elevenlabs;
 use elevenwire::queue::{API_CONVERSATION, ConversationArrived, RecordingArrived, RecordingTask};
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
@@ -183,7 +184,11 @@ impl Archive {
             progress.show(done, found.len() as u64, &format!("{done} of {}, {sent} sent", found.len()));
             #[expect(clippy::cast_precision_loss, reason = "messages of some days")]
             let until = Duration::try_from_secs_f64(done as f64 / rate).unwrap_or_default();
-            tokio::time::sleep(until.saturating_sub(begun.elapsed())).await;
+            // A slow rate keeps nobody waiting who wants the end.
+            tokio::select! {
+                () = tokio::time::sleep(until.saturating_sub(begun.elapsed())) => {}
+                () = interrupt::asked() => {}
+            }
         }
         drop(progress);
         if as_json {
@@ -249,8 +254,9 @@ impl Archive {
             return Ok(news.map_or(Err("it names no conversation"), |news| body("call-events", &news)));
         }
         if one.kind == "flat" {
-            let content: Value = serde_json::from_slice(&self.read(&one.key).await?).unwrap_or_default();
-            if content.get("conversation").is_none() {
+            // As transcription-webhook reads it: text that PostgreSQL cannot hold is no reason to leave it out.
+            let content = elevenlabs::text::parse::<Value>(&self.read(&one.key).await?);
+            if content.is_ok_and(|(content, _)| content.get("conversation").is_none()) {
                 return Ok(Err("it holds a recording alone (--type recordings)"));
             }
         }

@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Failure, Global};
 
-/// Where the local stack writes its addresses and secrets.
-const LOCAL: &str = ".local/env";
+/// Where the local stack writes its addresses and secrets. `LOCAL_DIR` is the folder of another one.
+fn local_file() -> PathBuf {
+    let folder = Env::of_process().optional("LOCAL_DIR").unwrap_or_else(|| ".local".to_owned());
+    Path::new(&folder).join("env")
+}
 
 /// An address, and who asks there.
 pub(crate) struct Deployment {
@@ -88,7 +91,7 @@ pub(crate) fn store(file: &Path, config: &Config) -> Result<(), Failure> {
 
 /// What the local stack of this folder wrote down; `None` when there is none.
 pub(crate) fn local() -> Option<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(LOCAL).ok()?;
+    let text = std::fs::read_to_string(local_file()).ok()?;
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     Some(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
@@ -126,7 +129,7 @@ pub(crate) fn deployment(global: &Global) -> Result<Deployment, Failure> {
     if let Some(local) = local()
         && let Some(url) = local.get("BASE_URL")
     {
-        crate::tell(&format!("the local stack ({LOCAL})"));
+        crate::tell(&format!("the local stack ({})", local_file().display()));
         return Ok(of(url, said(local.get("API_TOKEN").cloned())));
     }
     let mend = "no address: give --url, set BASE_URL, or store one with `elevenwire profile set` (the local stack writes \

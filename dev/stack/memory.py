@@ -21,12 +21,10 @@ import psutil
 
 import deploy
 import rie
-import target
 from build import target_folder
-from events import psql
+from events import cloud, psql
 from layout import Layout, StackError, say
 from simulator import ask
-from target import Target
 
 MB = 1_000_000
 LIMIT_MB = 32
@@ -121,7 +119,7 @@ def stored(env: dict[str, str], conversation_id: str) -> dict[str, Any]:
     if (row.get("sha256"), row.get("bytes")) != (book["sha256"], book["bytes"]):
         raise StackError(f"the row says {row}, the simulator's book {book}")
     digest, size = hashlib.sha256(), 0
-    body = Target.open(None).client("s3").get_object(Bucket=env["S3_BUCKET"], Key=row["storage_path"])["Body"]
+    body = cloud(env).client("s3").get_object(Bucket=env["S3_BUCKET"], Key=row["storage_path"])["Body"]
     for chunk in body.iter_chunks(MB):
         digest.update(chunk)
         size += len(chunk)
@@ -137,4 +135,8 @@ def arrived(row: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(target.run(main))
+    try:
+        sys.exit(main())
+    except StackError as error:
+        say(f"error: {error}")
+        sys.exit(1)

@@ -61,7 +61,7 @@ fn enabled(webhook: &Value) -> Finding {
         return Finding::fails(
             CHECK,
             format!("ElevenLabs switched it off after ten failures{last}"),
-            "Mend what failed, then switch it on again in the workspace's webhooks (or `elevenwire setup`). What was missed is fetched by reconcile.",
+            "Mend what failed, then switch it on again in the workspace's webhooks (or `elevenwire setup`): ElevenLabs does not do it by itself. What was missed is fetched by reconcile.",
         );
     }
     if webhook["is_disabled"] == true {
@@ -89,7 +89,11 @@ fn retries(webhook: &Value) -> Finding {
     const CHECK: &str = "webhook-retries";
     match webhook["retry_enabled"].as_bool() {
         Some(true) => Finding::ok(CHECK, "on"),
-        Some(false) => Finding::fails(CHECK, "off: a transcript that we could not take is not sent again", SETUP),
+        Some(false) => Finding::fails(
+            CHECK,
+            "off: a transcript that we could not take is not sent again",
+            "Run `elevenwire setup`, which turns them on; deployed with ElevenLabsWebhookMend=true reconcile keeps them so.",
+        ),
         None => Finding::skipped(
             CHECK,
             "ElevenLabs does not tell; `elevenwire setup` turns them on, ElevenLabsWebhookMend keeps them so",

@@ -10,7 +10,7 @@ use testkit::world::{INITIATION_SECRET, TOKEN};
 use crate::{folder, run_in};
 
 /// A folder whose local stack is this world.
-fn stack(world: &World) -> PathBuf {
+pub(crate) fn stack(world: &World) -> PathBuf {
     let folder = folder();
     let it = |name: &str| std::env::vars().find(|(known, _)| known == name).map(|(_, value)| value).unwrap_or_default();
     let (cloud, known) = (&world.cloud, world.vendors.config());
@@ -90,4 +90,23 @@ async fn a_day_is_replayed_and_dead_letters_go_back() {
     assert_eq!(queue.load().await.unwrap().waiting, 1);
     let again = run_in(&folder, &[], &["redrive", "transcriptions"]).await.ok();
     assert!(again.err.contains("0 found"), "{again:?}");
+
+    // Without a stack: by addresses, with the environment's own credentials.
+    let dead = world.cloud.sqs.send_message().queue_url(&world.cloud.transcriptions.dead_url);
+    dead.message_body(json!({ "raw_key": keys[0] }).to_string()).send().await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let endpoint = testkit::database::env("TEST_AWS_ENDPOINT_URL");
+    let mine =
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"].map(|name| (name, testkit::database::env(name)));
+    let mut env: Vec<(&str, &str)> = mine.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    env.push(("AWS_ENDPOINT_URL", &endpoint));
+    let ends = &world.cloud.transcriptions;
+    let by_address = ["redrive", "--queue-url", &ends.url, "--dead-letter-url", &ends.dead_url];
+    let done = run_in(&crate::folder(), &env, &by_address).await.ok();
+    assert!(done.err.starts_with("AWS: ") && done.err.contains("1 found, 1 sent back"), "{done:?}");
+    assert_eq!(queue.load().await.unwrap().waiting, 2);
+    let half = run_in(&crate::folder(), &env, &by_address[..3]).await;
+    assert!(half.code == 2 && half.err.contains("--dead-letter-url"), "{half:?}");
+    let unknown = run_in(&folder, &[], &["redrive", "callss"]).await;
+    assert!(unknown.code == 2 && unknown.err.contains("trunk-calls"), "it names those that there are: {unknown:?}");
 }

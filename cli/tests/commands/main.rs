@@ -1,11 +1,14 @@
 //! The command line as a person has it: the program itself, against all functions in one process (`testkit::World`).
 
-#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it should be")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first thing that is not as it should be")]
 
 mod asking;
 mod campaigning;
 mod clouding;
+mod ending;
 mod refusing;
+mod running;
+mod verifying;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,9 +48,7 @@ pub(crate) fn folder() -> PathBuf {
 
 /// Runs a command in a folder with an environment and nothing else.
 pub(crate) async fn run_in(folder: &std::path::Path, env: &[(&str, &str)], arguments: &[&str]) -> Said {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_elevenwire"));
-    command.env_clear().envs(env.iter().copied()).env("HOME", folder).current_dir(folder).args(arguments);
-    command.stdin(std::process::Stdio::null());
+    let mut command = running::command(folder, env, arguments);
     let done = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let said = Said { code: done.status.code().unwrap_or(-1), out: text(done.stdout), err: text(done.stderr) };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cli::doctor::{self, CHECKS, Doctor, Finding, Verdict};
 use cli::here::Here;
+use cli::setup::{Run, Setup};
 use cli::{Client, Global};
 use http::Method;
 use jiff::SignedDuration;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use testkit::World;
 use testkit::world::AGENT_NUMBER;
 
-use crate::{client, dashboard, global, healthy};
+use crate::{Dir, client, dashboard, global, healthy};
 
 async fn examine(client: &Client, here: &Here) -> Vec<Finding> {
     doctor::examine(client, here, &Doctor::default()).await.unwrap()
@@ -36,7 +37,7 @@ const FAULTS: [(&str, &str); 29] = [
     ("webhook", "setup"),
     ("webhook-enabled", "Switch it on"),
     ("webhook-events", "setup"),
-    ("webhook-retries", "setup"),
+    ("webhook-retries", "ElevenLabsWebhookMend=true"),
     ("addresses", "ElevenLabsWebhookAllowedIps"),
     ("opt-out-tool", "setup"),
     ("opt-out-field", "setup"),
@@ -228,4 +229,43 @@ async fn a_token_for_calls_alone_cannot_tell_what_is_owned() {
     let findings = examine(&client(&world), &here).await;
     let ids = findings.iter().find(|finding| finding.check == "caller-ids").unwrap();
     assert!(ids.verdict == Verdict::NotChecked && ids.detail.contains("scope Numbers"), "{ids:?}");
+}
+
+/// What ElevenLabs says of the webhook.
+async fn webhook_at_the_vendor(world: &World) -> Value {
+    let list = dashboard(world, Method::GET, "/v1/workspace/webhooks", Value::Null).await;
+    list["webhooks"][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_elevenlabs_switched_off_by_itself_is_told_from_one_that_somebody_did() {
+    let (world, here) = healthy().await;
+    // Its secret was changed there, and not here: everything that it sends is refused.
+    let ours = world.vendors.config().webhook_secret.clone();
+    world.vendors.configure(json!({ "webhook_secret": "wsec_changed" })).unwrap();
+    for _ in 0..5 {
+        let call = json!({ "number": AGENT_NUMBER, "from": "+14155550177" });
+        let asked = world.http.post(format!("{}/control/inbound", world.vendors.url())).json(&call).send().await;
+        assert_eq!(asked.unwrap().status(), 202);
+    }
+    assert!(world.vendors.wait_idle(Duration::from_secs(30)).await);
+    let shown = webhook_at_the_vendor(&world).await;
+    assert_eq!((&shown["is_auto_disabled"], &shown["is_disabled"]), (&true.into(), &false.into()), "{shown:#}");
+
+    let findings = examine(&client(&world), &here).await;
+    let ails: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict == Verdict::Fails).collect();
+    assert_eq!(ails.iter().map(|finding| finding.check).collect::<Vec<_>>(), ["webhook-enabled"], "{ails:#?}");
+    assert_eq!(ails[0].detail, "ElevenLabs switched it off after ten failures; its last failure was HTTP 401");
+    let mend = ails[0].mend.as_ref().unwrap();
+    assert!(mend.starts_with("Mend what failed, then switch it on again") && mend.contains("reconcile"), "{mend}");
+
+    world.vendors.configure(json!({ "webhook_secret": ours })).unwrap();
+    let (client, dir) = (client(&world), Dir::new());
+    let setup = Setup { agent: "demo".to_owned(), dir: dir.0.clone(), ..Setup::default() };
+    let run = Run::new(&client, &here, &setup).unwrap();
+    let steps = run.plan().await.unwrap();
+    assert!(steps.iter().any(|step| step.line.contains("switched off → on")), "what doctor names setup mends");
+    run.apply(&steps, 40, |_| {}).await.unwrap();
+    assert!(!doctor::ails(&examine(&client, &here).await));
+    assert_eq!(webhook_at_the_vendor(&world).await["is_auto_disabled"], false);
 }

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::routing::get;
 use elevenwire::auth::Scope;
-use elevenwire::store::reading::ContactFilter;
+use elevenwire::store::reading::{ContactFilter, contact_outcomes};
 use serde_json::Value;
 
 use crate::campaigns::known;
@@ -33,7 +33,7 @@ fn wanted(pairs: Pairs) -> Result<(ContactFilter, Option<String>, i64), Answer> 
     let mut asked = Asked::of(pairs, &["status", "outcome", "number", "cursor", "limit"]);
     let filter = ContactFilter {
         status: asked.word("status", &["waiting", "calling", "done"]),
-        outcome: asked.text("outcome"),
+        outcome: asked.word("outcome", &contact_outcomes()),
         number: asked.number("number"),
     };
     let (after, most) = (asked.behind_number(), asked.limit());

@@ -15,7 +15,7 @@ use elevenwire::problem::{FieldError, Problem};
 use elevenwire::queue::ExportTask;
 use elevenwire::store::exports::{self, Export, NewExport};
 use elevenwire::store::intents::new_id;
-use elevenwire::store::reading::{ContactFilter, Exported, ExportedContacts, WHATS};
+use elevenwire::store::reading::{ContactFilter, Exported, ExportedContacts, WHATS, contact_outcomes};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -181,7 +181,8 @@ fn exported(what: &str, asked: &mut Asked) -> Exported {
             let mend = "Send the `id` of a campaign.";
             let campaign = asked.read("campaign", "is not an id of ours", mend, |id| Uuid::parse_str(id).ok());
             let status = asked.word("status", &["waiting", "calling", "done"]);
-            let filter = ContactFilter { status, outcome: asked.text("outcome"), number: asked.number("number") };
+            let outcome = asked.word("outcome", &contact_outcomes());
+            let filter = ContactFilter { status, outcome, number: asked.number("number") };
             Exported::Contacts(ExportedContacts { campaign, filter })
         }
         "suppressions" => Exported::Suppressions(asked.span()),
@@ -203,7 +204,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Answer> {
 /// Asks for a file of rows.
 #[utoipa::path(
     post, path = "/api/exports", tag = "exports", operation_id = "createExport",
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body, the same export.", max_length = 255)),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body, the same export.",
+        min_length = 1, max_length = 255, pattern = "^[!#-~]+$")),
     request_body(content = ExportWish),
     responses((status = 202, description = "It is being written.", body = Export, headers(("Location" = String, description = "Its address."))),
         (status = 429, description = "This token has too many exports that are not done.")),

@@ -79,7 +79,7 @@ pub(crate) struct Wish {
     #[schema(pattern = "^US$")]
     pub(crate) default_country: Option<String>,
     /// Size of the file that will be uploaded.
-    #[schema(minimum = 1, maximum = 500_000_000)]
+    #[schema(minimum = 1, maximum = 524_288_000)]
     pub(crate) bytes: Option<u64>,
 }
 
@@ -89,12 +89,12 @@ pub(crate) struct Wish {
 #[expect(dead_code, reason = "describes what `Wish::of_query` reads")]
 struct WishQuery {
     /// The owner's name of the file.
-    #[param(min_length = 1, max_length = 200, pattern = "^[ -~]*$")]
+    #[param(max_length = 200, pattern = "^[ -~]*$")]
     filename: Option<String>,
     /// Only say what would become of it.
     dry_run: Option<bool>,
     /// What numbers without a country code are.
-    #[param(pattern = "^US$")]
+    #[param(pattern = "^(US)?$")]
     default_country: Option<String>,
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 /// Everything that is known of a number, over all campaigns.
 #[utoipa::path(
     get, path = "/api/numbers/{number}", tag = "numbers", operation_id = "readNumber",
-    params(("number" = String, Path, description = "With its country code.", max_length = 32, example = "+14155550123"), ("format" = Option<pages::DossierFormat>, Query, description = "`text` prints it.")),
+    params(("number" = String, Path, description = "With its country code.", max_length = 32, example = "+14155550123"), ("format" = inline(Option<pages::DossierFormat>), Query, description = "`text` prints it.")),
     responses((status = 200, description = "The answer.", content((Dossier = "application/json"), (String = "text/plain")))),
     security(("token" = ["read"]))
 )]

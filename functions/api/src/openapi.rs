@@ -169,6 +169,10 @@ fn complete(operation: &mut Value) {
     if let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) {
         parameters.iter_mut().for_each(without_null);
     }
+    // One that may be left out is not therefore null.
+    if let Some(schema) = operation.pointer_mut("/requestBody/content/application~1json/schema") {
+        without_null_choice(schema);
+    }
     // Any bytes are a text: what is wrong with its rows is told in the answer.
     if let Some(csv) = operation.pointer_mut("/requestBody/content/text~1csv") {
         *csv = json!({ "schema": {} });
@@ -212,15 +216,21 @@ fn without_null(parameter: &mut Value) {
             schema["type"] = kind.clone();
         }
     }
-    if let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
-        choices.retain(|choice| choice["type"] != "null");
-        if let [choice] = choices.as_slice() {
-            *schema = choice.clone();
-        }
-    }
+    without_null_choice(schema);
     // One that is empty counts as not sent.
+    if let Some(words) = schema.get_mut("enum").filter(|_| in_query).and_then(Value::as_array_mut) {
+        words.push("".into());
+    }
     let format = schema.get("format").cloned().unwrap_or_default();
     if in_query && (format == "date-time" || format == "uuid") {
         *schema = json!({ "anyOf": [{ "type": "string", "format": format }, { "const": "" }] });
+    }
+}
+
+fn without_null_choice(schema: &mut Value) {
+    let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else { return };
+    choices.retain(|choice| choice["type"] != "null");
+    if let [choice] = choices.as_slice() {
+        *schema = choice.clone();
     }
 }

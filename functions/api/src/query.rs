@@ -134,7 +134,7 @@ impl Asked {
     pub(crate) fn slice<I>(&mut self, id: impl FnOnce(&str) -> Option<I>) -> Slice<I> {
         let most = self.limit();
         let after = self.cursor(|text| {
-            let (at, rest) = text.split_once('_')?;
+            let (at, rest) = text.split_once('_').filter(|(_, rest)| !rest.is_empty())?;
             Some((at.parse().ok()?, id(rest)?))
         });
         Slice { after, most }

@@ -54,7 +54,12 @@ struct NumberWish {
     #[schema(max_length = 32, example = "+14155550123")]
     number: String,
     /// Why: it is kept.
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "asked by mail")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+        example = "asked by mail"
+    )]
     reason: String,
 }
 
@@ -62,9 +67,14 @@ struct NumberWish {
 #[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes what is read by hand")]
-struct Reason {
+struct LiftWish {
     /// Why: it is kept.
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "asked to be called")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+        example = "asked to be called"
+    )]
     reason: String,
 }
 
@@ -72,12 +82,17 @@ struct Reason {
 #[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes what is read by hand")]
-struct Judgement {
+struct ReviewWish {
     /// `keep` it suppressed, or `remove` the suppression.
     #[schema(pattern = "^(keep|remove)$")]
     decision: String,
     /// Why: it is kept.
-    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "it was a joke")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+        example = "it was a joke"
+    )]
     reason: String,
 }
 
@@ -158,7 +173,7 @@ async fn add(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> An
 #[utoipa::path(
     delete, path = "/api/suppressions/{number}", tag = "suppressions", operation_id = "unsuppress",
     params(("number" = String, Path, description = "With its country code.", max_length = 32, example = "+14155550123")),
-    request_body(content = Reason),
+    request_body(content = LiftWish),
     responses((status = 204, description = "It may be called.")),
     security(("token" = ["admin"]))
 )]
@@ -237,7 +252,7 @@ async fn reviews(State(app): State<Arc<App>>, headers: HeaderMap, Query(query): 
 #[utoipa::path(
     post, path = "/api/opt-out-reviews/{call_id}", tag = "suppressions", operation_id = "decideReview",
     params(("call_id" = Uuid, Path, description = "The call in which it was heard.")),
-    request_body(content = Judgement),
+    request_body(content = ReviewWish),
     responses((status = 200, description = "The answer.", body = pages::Decided), (status = 409, description = "Somebody decided otherwise before.")),
     security(("token" = ["call"]))
 )]

@@ -218,7 +218,7 @@ async fn not_initiated(app: &App, body: &[u8], now: Timestamp) -> Result<(), Not
 }
 
 /// What an initiation failure tells call-status; `None` when it can not be read, or names no conversation.
-/// `dev/stack/replay.py` makes the same of the raw body.
+/// `elevenwire replay` makes it anew of the raw body.
 #[must_use]
 pub fn news(body: &[u8], received_at: Timestamp) -> Option<CallNews> {
     let failure = InitiationFailure::parse(body).ok()?;

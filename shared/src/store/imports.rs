@@ -48,7 +48,7 @@ pub struct Import {
     /// Rows whose number the campaign has already.
     pub duplicates_in_campaign: i64,
     /// How the header was understood.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Vec<Object>>)]
     pub columns: Option<Value>,
     /// What the guard would say, with a sentence.
     #[schema(value_type = Option<Object>)]

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio_postgres::types::{ToSql, Type};
 
 pub use calls::{CallFilter, Recording};
-pub use contacts::ContactFilter;
+pub use contacts::{ContactFilter, contact_outcomes};
 pub use conversations::ConversationFilter;
 pub use deliveries::DeliveryFilter;
 pub use exported::{Cells, Exported, ExportedContacts, Place, Portion, WHATS};

@@ -11,6 +11,7 @@
 
 mod calls;
 mod campaigns;
+mod contract;
 mod events;
 mod health;
 mod operations;

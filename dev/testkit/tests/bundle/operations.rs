@@ -1,4 +1,5 @@
-//! What an operator does by hand: dead letters go back, a day is replayed.
+//! What an operator does by hand: dead letters go back, a day is replayed. By the verbs of `make`, which are the command
+//! line's; on the local stack, and on a stack that is only named, as one in AWS is.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::stack::{Stack, conversation_id, transcription};
 
 /// The day of [`transcription`]'s event.
-const DAY: &str = "2026-09-21";
+const FROM: &str = "FROM=2026-09-21";
 
 /// A number that stands for all rows of the tables that a replay writes to. What schedules may touch meanwhile is left out.
 async fn rows(stack: &Stack) -> i64 {
@@ -17,6 +18,11 @@ async fn rows(stack: &Stack) -> i64 {
             select to_jsonb(v)::text from conversations v union all select to_jsonb(d)::text from deliveries d
             union all select to_jsonb(e)::text from call_events e) as rows (row)";
     stack.count(sql).await
+}
+
+/// The stack in CloudFormation, at the endpoint that the environment names.
+fn named(stack: &Stack) -> String {
+    format!("AWS_STACK={}", stack.setting("STACK_NAME"))
 }
 
 #[tokio::test]
@@ -32,21 +38,25 @@ async fn replaying_a_day_with_the_command_changes_no_row() {
     stack.until_empty(stack.setting("CALL_EVENTS_QUEUE_URL")).await;
 
     let before = rows(&stack).await;
-    let done = stack.python(&["dev/stack/replay.py", DAY, "--rate", "100"]);
-    let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
-    assert!(done.status.success() && said.contains("post_call_transcription"), "{said}");
-    assert!(!said.contains("left out"), "{said}");
-    for queue in ["TRANSCRIPTIONS_QUEUE_URL", "CALL_EVENTS_QUEUE_URL"] {
-        stack.until_empty(stack.setting(queue)).await;
+    for (place, says) in [("AWS_STACK=", "local stack: "), (&named(&stack), "AWS stack elevenwire: ")] {
+        let (counted, said) = stack.make(&["replay", FROM, place, "ARGS=--dry-run"]).await;
+        assert!(counted && said.contains(says) && !said.contains("sent"), "{said}");
+        let (done, said) = stack.make(&["replay", FROM, place, "ARGS=--rate 100"]).await;
+        assert!(done && said.contains("post_call_transcription") && said.contains("call_initiation_failure"), "{said}");
+        assert!(said.contains(stack.setting("S3_BUCKET")) && !said.contains("left out"), "{said}");
+        let kind = "TYPE=call_initiation_failure";
+        let (done, said) = stack.make(&["replay", FROM, "TO=2026-09-22", kind, place]).await;
+        assert!(done && !said.contains("post_call_transcription"), "{said}");
+        for queue in ["TRANSCRIPTIONS_QUEUE_URL", "CALL_EVENTS_QUEUE_URL"] {
+            stack.until_empty(stack.setting(queue)).await;
+        }
+        assert_eq!(rows(&stack).await, before);
     }
-    assert_eq!(rows(&stack).await, before);
 }
 
-#[tokio::test]
-async fn dead_letters_are_shown_with_their_reason_and_sent_back() {
-    let stack = Stack::open().await;
-    let id = conversation_id();
-    let body = transcription(&id, "none").to_string();
+/// Puts a transcript that could not be stored into the dead letters; answers its key in the bucket.
+async fn dead_letter(stack: &Stack, id: &str) -> String {
+    let body = transcription(id, "none").to_string();
     let digest = hex::encode(Sha256::digest(body.as_bytes()));
     let raw_key = format!("raw/post_call_transcription/2026/09/21/{id}-{digest}.json");
     let put = stack.s3.put_object().bucket(stack.setting("S3_BUCKET")).key(&raw_key);
@@ -59,13 +69,30 @@ async fn dead_letters_are_shown_with_their_reason_and_sent_back() {
     dead.send().await.unwrap();
     // Dates are in whole seconds: what is younger than the command counts as come back.
     tokio::time::sleep(Duration::from_millis(1100)).await;
+    raw_key
+}
 
-    let stored = format!("select count(*) from conversations where conversation_id = '{id}'");
-    let shown = stack.python(&["dev/stack/redrive.py", "transcriptions", "--dry-run"]);
-    let said = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(shown.status.success() && said.contains(&raw_key) && said.contains("a column was missing"), "{said}");
-    assert_eq!(stack.count(&stored).await, 0, "it is still there");
-    let done = stack.python(&["dev/stack/redrive.py", "transcriptions"]);
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    stack.until_count(&stored, 1, Duration::from_secs(10)).await;
+#[tokio::test]
+async fn dead_letters_are_shown_with_their_reason_and_sent_back() {
+    let stack = Stack::open().await;
+    for place in ["AWS_STACK=", &named(&stack)] {
+        let id = conversation_id();
+        let raw_key = dead_letter(&stack, &id).await;
+        let stored = format!("select count(*) from conversations where conversation_id = '{id}'");
+        let (shown, said) = stack.make(&["redrive", "QUEUE=transcriptions", place, "ARGS=--dry-run"]).await;
+        assert!(shown && said.contains(&raw_key) && said.contains("a column was missing"), "{said}");
+        assert_eq!(stack.count(&stored).await, 0, "it is still there");
+        let (done, said) = stack.make(&["redrive", "QUEUE=transcriptions", place]).await;
+        assert!(done && said.contains(&raw_key) && !said.contains("left there"), "{said}");
+        stack.until_count(&stored, 1, Duration::from_secs(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stack_that_is_not_there_is_named() {
+    let stack = Stack::open().await;
+    let (done, said) = stack.make(&["redrive", "QUEUE=calls", "AWS_STACK=mislaid"]).await;
+    assert!(!done && said.contains("error: AWS: ") && said.contains("mislaid"), "{said}");
+    let (done, said) = stack.make(&["replay", FROM, "AWS_STACK=mislaid"]).await;
+    assert!(!done && said.contains("error: AWS: ") && said.contains("mislaid"), "{said}");
 }

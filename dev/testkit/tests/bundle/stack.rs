@@ -207,6 +207,15 @@ impl Stack {
         got.body.collect().await.unwrap().to_vec()
     }
 
+    /// `make` as an operator types it, on this stack; nothing of the `make` above that runs the tests. What it said, both ways.
+    pub async fn make(&self, arguments: &[&str]) -> (bool, String) {
+        let mut command = Command::new("make");
+        command.args(["--silent", "ARGS=", "TYPE=", "AWS_STACK="]).args(arguments).current_dir(root());
+        command.env("LOCAL_DIR", self.setting("LOCAL_DIR")).env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+        let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        (done.status.success(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+    }
+
     /// Runs a program of dev/stack on this stack.
     pub fn python(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(root().join(".venv/bin/python"));

@@ -10,6 +10,7 @@
 mod asking;
 mod calls;
 mod campaigning;
+mod contacts;
 mod contract;
 mod exporting;
 mod garbled;

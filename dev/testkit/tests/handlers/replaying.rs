@@ -1,5 +1,5 @@
-//! What was archived is sent through the same path again, and changes no row. The messages are those that
-//! `dev/stack/replay.py` makes; the deployed bundle is tested with that itself.
+//! What was archived is sent through the same path again, and changes no row. The messages are those that `elevenwire replay`
+//! makes, at the times of this world's clock; the deployed bundle is tested with the command itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

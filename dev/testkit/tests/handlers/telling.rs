@@ -141,3 +141,34 @@ async fn an_id_follows_from_its_fact() {
     let id = format!("msg_{}", &hex::encode(Sha256::digest(fact))[..32]);
     assert_eq!(world.database.count(&format!("select count(*) from outbox where id = '{id}'")).await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_list_each_number_is_told_of_that_was_not_on_it_before_and_nothing_else_of_it() {
+    let world = World::start().await;
+    let client = world.database.client().await;
+    let endpoints = "insert into event_endpoints (id, kind, target, types, state, created_by, created_at, updated_at)
+        select gen_random_uuid(), 'bus', target, types, state, 'test', now(), now() from (values
+            ('all', '{}'::text[], 'active'), ('these', '{number.suppressed}', 'active'),
+            ('others', '{call.settled}', 'active'), ('off', '{}', 'disabled')) e (target, types, state)";
+    client.batch_execute(endpoints).await.unwrap();
+    suppress(&world, "+14155550102").await;
+    world.clock.advance(Duration::from_secs(5));
+    let list = "+14155550101\n+14155550102\n+14155550103\n+14155550101\n".repeat(2);
+    let url = format!("{}/api/suppressions/import", world.url);
+    let request = world.http.post(url).bearer_auth(testkit::world::TOKEN).header("Content-Type", "text/csv").body(list);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    // What else changes in a row that is on the list is no news of it; a row that comes with it is.
+    let more = "update numbers set hold_until = now(); insert into numbers (number) values ('+14155550103')
+            on conflict (number) do update set number = excluded.number;
+        insert into numbers (number, suppressed_at, suppressed_by) values ('+14155550104', now(), 'owner')";
+    client.batch_execute(more).await.unwrap();
+    let sql = "select data->>'number', data->>'source', subject = (data->>'number') || ' ' || (data->>'suppressed_at'),
+            (select array_agg(e.target order by e.target) from outbox_deliveries d
+                join event_endpoints e on e.id = d.endpoint_id where d.event_id = o.id)
+        from outbox o where type = 'number.suppressed' order by 1";
+    let told: Vec<(String, String, bool, Vec<String>)> =
+        client.query(sql, &[]).await.unwrap().iter().map(|r| (r.get(0), r.get(1), r.get(2), r.get(3))).collect();
+    let expected = [("01", "import"), ("02", "owner"), ("03", "import"), ("04", "owner")]
+        .map(|(end, source)| (format!("+141555501{end}"), source.into(), true, vec!["all".into(), "these".into()]));
+    assert_eq!(told, expected);
+}

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use utoipa::openapi::schema::{self, Object, ObjectBuilder};
 use uuid::Uuid;
 
 use super::Conditions;
+use crate::call::Outcome;
 use crate::explain::{self, ContactFacts};
 use crate::store::{Store, StoreError};
 
@@ -19,11 +21,21 @@ pub struct ContactFilter {
     #[param(inline, value_type = Option<super::shapes::ContactStatus>)]
     pub status: Option<String>,
     /// What became of it: an outcome of a call, `exhausted`, `expired`, `canceled` or `blocked`.
-    #[param(max_length = 500)]
+    #[param(schema_with = one_of_outcomes)]
     pub outcome: Option<String>,
     /// Its number, E.164.
     #[param(max_length = 100, example = "+14155550123")]
     pub number: Option<String>,
+}
+
+/// What may become of a contact: an outcome of a call, or that its attempts are used up.
+#[must_use]
+pub fn contact_outcomes() -> Vec<&'static str> {
+    Outcome::ALL.iter().map(|outcome| outcome.as_str()).chain(["exhausted"]).collect()
+}
+
+fn one_of_outcomes() -> Object {
+    ObjectBuilder::new().schema_type(schema::Type::String).enum_values(Some(contact_outcomes())).build()
 }
 
 impl ContactFilter {
