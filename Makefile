@@ -30,12 +30,15 @@ TO ?=
 AWS_STACK ?=
 TARGET ?=
 SECONDS ?= 20
+RATE ?= 10
+ONLY ?=
 CALLS ?= 1000
 ROWS ?= 1000000
+PROGRAMS ?=
 SEED ?= 1
 ARGS ?=
 
-.PHONY: browser screenshots help demo up down reset status test openapi cli bench chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
+.PHONY: browser screenshots help demo up down reset status test openapi cli bench load chaos lint fmt build deploy invoke send-webhook redrive replay migrate logs psql fuzz clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -87,16 +90,58 @@ chaos: $(VENV)/stack.ready ## CALLS calls while everything goes wrong, held agai
 	@cargo build --quiet --locked -p chaos
 	exec $(VENV)/bin/python dev/stack/services.py run -- cargo run --quiet --locked -p chaos -- --calls $(CALLS) --seed $(SEED) $(ARGS)
 
-bench: $(VENV)/stack.ready ## speed, by hand: guard decisions, a tick with ROWS contacts, an import and an export of ROWS rows, the console's pages
-	@cargo build --quiet --locked --profile bench -p guard-proof -p campaign-trigger -p import-contacts -p export-records --bin guard-proof --examples
-	# Where cargo keeps what it makes with this profile.
-	built="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release"
-	"$$built/guard-proof"
-	for bench in tick measure measure_export; do
-	  $(VENV)/bin/python dev/stack/services.py run -- "$$built/examples/$$bench" $(ROWS)
-	done
-	# Apart, because crash points are compiled into what testkit builds.
-	$(VENV)/bin/python dev/stack/services.py run -- cargo run --quiet --locked --profile bench -p testkit --example console
+load: ## signed webhooks at RATE a second for SECONDS, each at its slot, and whether all are in PostgreSQL: URL=… ARGS=…
+	@cargo build --quiet --locked --workspace --bin load
+	exec "$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/load" --rate "$(RATE)" --seconds "$(SECONDS)" $(if $(URL),--url "$(URL)") $(ARGS)
+
+# What ONLY may name, in this order; how long each takes on two cores stands in docs/testing.md.
+BENCHES := guard tick import export console functions
+
+bench: $(addprefix bench-,$(or $(ONLY),$(BENCHES))) ## speed, by hand: ONLY=guard, tick, import, export, console or functions; tables of ROWS rows
+
+# Where cargo keeps what it makes with the profile `bench`, and with `release`.
+BUILT := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
+BUILD_BENCH := cargo build --quiet --locked --profile bench
+SERVED := $(VENV)/bin/python dev/stack/services.py run --
+
+.PHONY: $(addprefix bench-,$(BENCHES))
+bench-guard:
+	@echo "bench: decisions of the guard ..." >&2
+	$(BUILD_BENCH) -p guard-proof --bin guard-proof
+	"$(BUILT)/guard-proof"
+
+bench-tick: $(VENV)/stack.ready
+	@echo "bench: a tick with $(ROWS) contacts ..." >&2
+	$(BUILD_BENCH) -p campaign-trigger --example tick
+	$(SERVED) "$(BUILT)/examples/tick" $(ROWS)
+
+bench-import: $(VENV)/stack.ready
+	@echo "bench: an import of $(ROWS) rows ..." >&2
+	$(BUILD_BENCH) -p import-contacts --example measure
+	$(SERVED) "$(BUILT)/examples/measure" $(ROWS)
+
+bench-export: $(VENV)/stack.ready
+	@echo "bench: an export of $(ROWS) rows ..." >&2
+	$(BUILD_BENCH) -p export-records --example measure_export
+	$(SERVED) "$(BUILT)/examples/measure_export" $(ROWS)
+
+# Apart, because crash points are compiled into what testkit builds.
+bench-console: $(VENV)/stack.ready
+	@echo "bench: the pages of the console ..." >&2
+	$(SERVED) cargo run --quiet --locked --profile bench -p testkit --example console
+
+# A stack of its own. PROGRAMS=… measures programs that are built already.
+bench-functions: export LOCAL_DIR := .local/bench
+bench-functions: $(VENV)/stack.ready
+	@names=$$(ls functions)
+	if [ -z "$(PROGRAMS)" ]; then
+	  echo "bench: building every function with the release profile, which takes long ..." >&2
+	  cargo build --locked --release $$(printf -- '-p %s ' $$names) --bins
+	  cargo build --locked --release -p health --example empty
+	fi
+	trap '$(STACK) reset' EXIT
+	$(STACK) up
+	$(VENV)/bin/python dev/stack/bench.py --programs "$(or $(PROGRAMS),$(BUILT))" $(ARGS)
 
 lint: $(VENV)/checks.ready ## fmt, clippy, cargo-deny, cfn-lint, sam validate, ruff
 	@cargo fmt --all --check

@@ -49,8 +49,9 @@ class Case:
     expect: dict[str, Any]
 
 
-def load(path: Path, env: dict[str, str]) -> Case:
-    raw = json.loads(path.read_text())
+def load(path: Path, env: dict[str, str], change: Callable[[Any], Any] = lambda raw: raw) -> Case:
+    """`change` makes another event of what the file holds, before anything is filled in and signed."""
+    raw = change(json.loads(path.read_text()))
     own = {name: raw.pop(name, {}) for name in ("_given", "_expect")}
     filler = Filler(env)
     given, expect = filler.fill(own["_given"]), filler.fill(own["_expect"])

@@ -17,8 +17,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 import deploy
 import rie
 from build import target_folder
@@ -44,18 +42,17 @@ def main() -> int:
     with rie.Emulated(program, settings, FUNCTION, timeout=300) as function:
         # It then has its connections.
         deliver(function, {"kind": "wanted", "conversation_id": "conv_none", "agent_id": None})
-        process = process_of(function, program)
-        idle = status(process, "VmRSS")
-        forget_peak(process)
+        idle = function.memory("VmRSS")
+        function.forget_peak()
         begun = time.monotonic()
         deliver(function, {"kind": "wanted", "conversation_id": conversation_id, "agent_id": None})
         seconds = time.monotonic() - begun
-        fetched = status(process, "VmHWM")
+        fetched = function.memory("VmHWM")
         row = stored(env, conversation_id)
         # The same recording, announced as a replay does: it is read back.
-        forget_peak(process)
+        function.forget_peak()
         deliver(function, arrived(row))
-        read_back = status(process, "VmHWM")
+        read_back = function.memory("VmHWM")
     size = row["bytes"] / MB
     print(f"recording       {size:.1f} MB, fetched in {seconds:.1f} s, byte for byte as in the simulator's book")
     print(f"idle            {idle / MB:.1f} MB")
@@ -93,22 +90,6 @@ def deliver(function: rie.Emulated, task: dict[str, Any]) -> None:
     answer = function.invoke(json.dumps({"Records": [{**record, "body": json.dumps(task)}]}))
     if answer.failed or answer.value != {"batchItemFailures": []}:
         raise StackError(f"{FUNCTION} answered {answer.body[:300]}\n{answer.log[-1000:]}")
-
-
-def process_of(function: rie.Emulated, program: Path) -> psutil.Process:
-    for child in psutil.Process(function.child.pid).children(recursive=True):
-        if Path(child.exe()) == program.resolve():
-            return child
-    raise StackError(f"{program} does not run")
-
-
-def status(process: psutil.Process, name: str) -> int:
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(f"{name}:")).split()[1]) * 1024
-
-
-def forget_peak(process: psutil.Process) -> None:
-    Path(f"/proc/{process.pid}/clear_refs").write_text("5")
 
 
 def stored(env: dict[str, str], conversation_id: str) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
 import deploy
 import events
 from build import functions, target_folder
@@ -75,7 +77,8 @@ class Emulated:
     """One function behind one emulator: `with Emulated(…) as function: function.invoke(event)`."""
 
     def __init__(self, program: Path, env: dict[str, str], name: str, timeout: float = 60) -> None:
-        self.timeout, self.port, runtime_port = timeout, free_port(), free_port()
+        self.name, self.program, self.timeout = name, program, timeout
+        self.port, runtime_port = free_port(), free_port()
         own = {
             "PATH": "/usr/bin:/bin",
             "TZ": "UTC",
@@ -113,6 +116,25 @@ class Emulated:
         begun = self.read_log()
         body, millis = post(f"http://127.0.0.1:{self.port}/{INVOCATIONS}", self.port, event, self.child, self.timeout)
         return Answer(body, self.read_log()[len(begun) :], millis)
+
+    def process(self) -> psutil.Process:
+        """The function's own process: from its first event on."""
+        for child in psutil.Process(self.child.pid).children(recursive=True):
+            if Path(child.exe()) == self.program.resolve():
+                return child
+        raise StackError(f"{self.program} does not run")
+
+    def processor_millis(self) -> float:
+        used = self.process().cpu_times()
+        return (used.user + used.system) * 1000
+
+    def memory(self, name: str) -> int:
+        """Bytes: `VmRSS` now, `VmHWM` at most so far."""
+        lines = Path(f"/proc/{self.process().pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith(f"{name}:")).split()[1]) * 1024
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self.process().pid}/clear_refs").write_text("5")
 
     def read_log(self) -> str:
         # The function writes at the end of the same file, not where we read.

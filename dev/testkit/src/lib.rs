@@ -17,6 +17,7 @@ pub mod database;
 pub mod doors;
 pub mod lines;
 pub mod listener;
+pub mod load;
 pub mod plenty;
 pub mod schedules;
 pub mod world;

@@ -14,6 +14,7 @@ mod campaigns;
 mod contract;
 mod events;
 mod health;
+mod load;
 mod operations;
 mod outage;
 mod permissions;
