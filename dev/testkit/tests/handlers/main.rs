@@ -11,6 +11,7 @@ mod asking;
 mod calls;
 mod campaigning;
 mod contract;
+mod dead_letters;
 mod exporting;
 mod garbled;
 mod guarding;

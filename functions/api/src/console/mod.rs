@@ -10,6 +10,7 @@ mod calls;
 mod campaign;
 mod campaigns;
 mod charts;
+mod dead_letters;
 mod errors;
 mod figures;
 mod imports;
@@ -49,5 +50,6 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(suppressions::routes())
         .merge(agents::routes())
         .merge(system::routes())
+        .merge(dead_letters::routes())
         .layer(axum::middleware::from_fn(errors::dress))
 }
