@@ -105,6 +105,41 @@ impl Walk<'_> {
         std::fs::remove_file(file).unwrap();
     }
 
+    async fn make_a_campaign(&self) {
+        self.browser.go(&self.at("/campaigns")).await;
+        self.browser.follow("New campaign").await;
+        self.browser.find("#purpose").await;
+        self.look("campaign-new").await;
+        let purpose = self.browser.run("return document.getElementById('purpose').value").await;
+        assert_eq!(purpose, "", "there is no purpose by default");
+        self.browser.write("#name", "Spring offers").await;
+        self.browser.click("#purpose option[value=marketing]").await;
+        self.browser.click("button.main").await;
+        // What is wrong stands beside its field, and what was typed is still there.
+        self.browser.until("document.querySelector('[role=alert]')").await;
+        assert!(self.browser.text("[id='texts.opt_out-wrong']").await.contains("how to say no"));
+        let kept = self.browser.run("return document.getElementById('name').value").await;
+        assert_eq!(kept, "Spring offers");
+        self.look("campaign-wrong").await;
+        for (name, text) in [
+            ("identity", "This is Corner Shop"),
+            ("ai_disclosure", "I am an automated assistant"),
+            ("recording", "This call is recorded"),
+            ("opt_out", "Say stop and we will not call again"),
+        ] {
+            self.browser.write(&format!("[id='texts.{name}']"), text).await;
+        }
+        self.browser.click("button.main").await;
+        self.browser.until("document.querySelector('[role=status]')").await;
+        assert!(self.browser.text("[role=status]").await.contains("Now it needs people"));
+        assert_eq!(self.browser.text("#state").await, "draft");
+        let made = self.browser.url().await;
+        let id = made.split('?').next().unwrap().rsplit('/').next().unwrap();
+        let view = self.stage.world.get(&format!("/api/campaigns/{id}")).await;
+        let purpose = (&view["name"], &view["purpose"], &view["agent"]);
+        assert_eq!(purpose, (&"Spring offers".into(), &"marketing".into(), &"demo".into()));
+    }
+
     async fn pause_the_campaign(&self) {
         self.browser.go(&self.at(&format!("/campaigns/{}", self.stage.campaign))).await;
         self.browser.write("input[name=reason]", "the list is being checked").await;
@@ -165,6 +200,7 @@ async fn walk(width: u32, height: u32) {
     walk.why_a_call_failed().await;
     walk.hear_one_that_worked().await;
     walk.import_a_list_with_bad_rows().await;
+    walk.make_a_campaign().await;
     walk.pause_the_campaign().await;
     walk.stop_everything().await;
     walk.the_rest().await;

@@ -15,6 +15,7 @@ mod errors;
 mod figures;
 mod imports;
 mod layout;
+mod new_campaign;
 mod numbers;
 mod overview;
 mod session;
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(call::routes())
         .merge(campaigns::routes())
         .merge(campaign::routes())
+        .merge(new_campaign::routes())
         .merge(imports::routes())
         .merge(numbers::routes())
         .merge(suppressions::routes())
