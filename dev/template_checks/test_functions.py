@@ -128,7 +128,8 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
         | s3("exports", "GetObject")
         | s3("raw", "GetObject")
         | s3("health", "GetObject")
-        | {(f"sqs:{action}", queue) for queue in QUEUE_URLS.values() for action in ("SendMessage", "GetQueueAttributes")}
+        | send(*QUEUE_URLS.values())
+        | {("sqs:GetQueueAttributes", queue) for queue in QUEUE_URLS.values()}
         | {(f"sqs:{action}", dead(queue)) for queue in QUEUE_URLS.values() for action in REDRIVEN}
     ),
     "health": (

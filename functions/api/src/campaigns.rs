@@ -172,8 +172,13 @@ async fn patch(State(app): State<Arc<App>>, Path(id): Path<String>, headers: Hea
 }
 
 pub(crate) fn incomplete(missing: &[String]) -> Problem {
-    let mend = "A marketing call must say who calls, that a machine speaks, that it is recorded, and how to say no: add the text.";
-    Problem::fields(missing.iter().map(|field| FieldError::new(field, "is missing", mend)).collect())
+    let mend = |field: &str| match field {
+        "texts.identity" => "A marketing call must say who calls: add the text.",
+        "texts.ai_disclosure" => "A marketing call must say that a machine speaks: add the text.",
+        "texts.recording" => "A marketing call must say that it is recorded: add the text.",
+        _ => "A marketing call must say how to say no: add the text.",
+    };
+    Problem::fields(missing.iter().map(|field| FieldError::new(field, "is missing", mend(field))).collect())
 }
 
 /// Starts a campaign.
