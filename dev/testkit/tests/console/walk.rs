@@ -168,7 +168,7 @@ impl Walk<'_> {
             (&"all".into(), &serde_json::Value::Null)
         );
         self.browser.click(".notice.bad button").await;
-        self.browser.until("document.querySelector('[role=status]').innerText.includes('lifted')").await;
+        self.browser.until("document.querySelector('[role=status]').innerText.includes('The stop is lifted')").await;
         assert!(!self.stage.world.get("/api/stops").await["stops"][0]["lifted_at"].is_null());
     }
 
