@@ -52,8 +52,8 @@ ENVIRONMENT = {
         "RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL"
     ),
     "api": (
-        "DATABASE_URL API_TOKENS S3_BUCKET CALLS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL CALL_TIMEOUT_SECS"
-        + DIALLING
+        "DATABASE_URL API_TOKENS S3_BUCKET CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_EVENTS_QUEUE_URL "
+        "TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL CALL_TIMEOUT_SECS" + DIALLING
     ),
     "health": (
         "DATABASE_URL API_TOKENS S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN "
@@ -92,6 +92,9 @@ def s3(prefix: str, *actions: str) -> set[tuple[str, str]]:
     return {(f"s3:{action}", f"Bucket/{prefix}/*") for action in actions}
 
 
+# Whoever looks at dead letters and sends them back.
+REDRIVEN = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+
 GRANTS: dict[str, set[tuple[str, str]]] = {
     "initiate-call": send("CallsQueue", "TrunkCallsQueue"),
     "place-call": own("CallsQueue"),
@@ -125,7 +128,9 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
         | s3("exports", "GetObject")
         | s3("raw", "GetObject")
         | s3("health", "GetObject")
-        | send("CallsQueue", "ImportsQueue", "ExportsQueue")
+        | send(*QUEUE_URLS.values())
+        | {("sqs:GetQueueAttributes", queue) for queue in QUEUE_URLS.values()}
+        | {(f"sqs:{action}", dead(queue)) for queue in QUEUE_URLS.values() for action in REDRIVEN}
     ),
     "health": (
         s3("health", "GetObject", "PutObject")
@@ -226,8 +231,8 @@ def test_who_may_use_a_queue_knows_its_address(template: Template) -> None:
         known = {name: value["Ref"] for name, value in function.variables.items() if name.endswith("_QUEUE_URL")}
         assert known == {name: addresses[name] for name in known}, function.name
         used = {resource for action, resource in function.grants() if action.startswith("sqs:")}
-        # health learns a dead-letter queue from the queue's own redrive policy.
-        told = {dead(queue) for queue in known.values()} if function.name == "health" else set()
+        # These learn a dead-letter queue from the queue's own redrive policy.
+        told = {dead(queue) for queue in known.values()} if function.name in ("api", "health") else set()
         assert used == set(known.values()) | told, function.name
 
 

@@ -3,6 +3,8 @@
 //! A message is a wake-up or a pointer; the truth is in PostgreSQL and S3. So a doubled message is harmless, and a lost
 //! one is found by a sweep.
 
+mod dead_letters;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
@@ -15,9 +17,26 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::call;
+use crate::config::Env;
 use crate::crash::{Effect, around};
 use crate::retry::{Failure, Retry};
 use crate::telemetry::metrics;
+
+pub use dead_letters::Letter;
+
+/// The addresses of all queues by their names, from the environment of whoever looks at all of them.
+#[must_use]
+pub fn all_of(env: &mut Env) -> [(&'static str, String); 7] {
+    [
+        ("calls", env.required("CALLS_QUEUE_URL")),
+        ("trunk-calls", env.required("TRUNK_CALLS_QUEUE_URL")),
+        ("call-events", env.required("CALL_EVENTS_QUEUE_URL")),
+        ("transcriptions", env.required("TRANSCRIPTIONS_QUEUE_URL")),
+        ("recordings", env.required("RECORDINGS_QUEUE_URL")),
+        ("imports", env.required("IMPORTS_QUEUE_URL")),
+        ("exports", env.required("EXPORTS_QUEUE_URL")),
+    ]
+}
 
 /// Event type of a conversation that reconcile fetched: its raw body is the API's answer.
 pub const API_CONVERSATION: &str = "api_conversation";
@@ -268,12 +287,14 @@ impl Queue {
         };
         let body = message.body.clone().filter(|body| !body.is_empty()).unwrap_or_else(|| "{}".to_owned());
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(1000).collect();
+        let tries = message.attributes.get("ApproximateReceiveCount").map_or("1", String::as_str);
         let sent = self
             .client
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
             .message_attributes("reason", text(&reason)?)
+            .message_attributes("tries", text(tries)?)
             .message_attributes("message_id", text(message.message_id.as_deref().unwrap_or("unknown"))?)
             .send();
         around(Effect::Send, sent).await.map(|_| ()).map_err(|error| QueueDown(describe(&error)))

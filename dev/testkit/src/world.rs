@@ -447,6 +447,7 @@ fn api(clock: Clock, database: &Database, cloud: &Cloud, tokens: Tokens, diallin
         blobs: cloud.blobs(),
         imports: cloud.imports.queue(),
         exports: cloud.exports.queue(),
+        queues: queues(cloud),
         calls: cloud.calls.queue(),
         dialling: dialling.clone(),
         ring_timeout_secs: 60,

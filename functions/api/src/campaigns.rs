@@ -73,14 +73,25 @@ fn view(campaign: &Campaign, progress: Option<&Progress>) -> Value {
 )]
 async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Answered {
     authorize(&app, &headers, Scope::Call)?;
-    let now = (app.now)();
-    let campaign = campaign_body::parse(&json_of(&headers, &body)?, new_id(now, (app.draw)()), now);
-    let campaign = campaign.map_err(wrong)?;
-    check_agent(&app, &campaign).await?;
-    app.store.create_campaign(&campaign).await.map_err(|error| unavailable(&error))?;
-    tracing::info!(campaign.id = %campaign.id, "made");
+    let campaign = wished(&app, &json_of(&headers, &body)?).await?;
+    let campaign = stored(&app, campaign).await?;
     let location = format!("/api/campaigns/{}", campaign.id);
     Ok(Reply::json(201, &view(&campaign, Some(&Progress::default()))).with("Location", location).into())
+}
+
+/// The campaign that `body` asks for, which is not stored yet.
+pub(crate) async fn wished(app: &App, body: &Value) -> Result<Campaign, Answer> {
+    let now = (app.now)();
+    let campaign = campaign_body::parse(body, new_id(now, (app.draw)()), now).map_err(wrong)?;
+    check_agent(app, &campaign).await?;
+    Ok(campaign)
+}
+
+/// Stores a new campaign, for whoever may.
+pub(crate) async fn stored(app: &App, campaign: Campaign) -> Result<Campaign, Answer> {
+    app.store.create_campaign(&campaign).await.map_err(|error| unavailable(&error))?;
+    tracing::info!(campaign.id = %campaign.id, "made");
+    Ok(campaign)
 }
 
 /// Its agent is registered, and its caller id is one of the agent's.
@@ -160,9 +171,14 @@ async fn patch(State(app): State<Arc<App>>, Path(id): Path<String>, headers: Hea
     }
 }
 
-fn incomplete(missing: &[String]) -> Problem {
-    let mend = "A marketing call must say who calls, that a machine speaks, that it is recorded, and how to say no: PATCH it in.";
-    Problem::fields(missing.iter().map(|field| FieldError::new(field, "is missing", mend)).collect())
+pub(crate) fn incomplete(missing: &[String]) -> Problem {
+    let mend = |field: &str| match field {
+        "texts.identity" => "A marketing call must say who calls: add the text.",
+        "texts.ai_disclosure" => "A marketing call must say that a machine speaks: add the text.",
+        "texts.recording" => "A marketing call must say that it is recorded: add the text.",
+        _ => "A marketing call must say how to say no: add the text.",
+    };
+    Problem::fields(missing.iter().map(|field| FieldError::new(field, "is missing", mend(field))).collect())
 }
 
 /// Starts a campaign.

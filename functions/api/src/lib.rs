@@ -1,5 +1,5 @@
-//! Reads and control: agents, calls, campaigns, conversations, endpoints of events, exports, imports, numbers, records, stops,
-//! suppressions, the guard.
+//! Reads and control: agents, calls, campaigns, conversations, dead letters, endpoints of events, exports, imports, numbers,
+//! records, stops, suppressions, the guard.
 
 mod agents;
 mod calls;
@@ -7,6 +7,7 @@ mod campaign_body;
 mod campaigns;
 mod console;
 mod contacts;
+mod dead_letters;
 mod endpoints;
 mod exports;
 mod guard;
@@ -32,7 +33,7 @@ use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::dialling::Dialling;
 use elevenwire::http::{Reply, json_body};
 use elevenwire::problem::{FieldError, Problem};
-use elevenwire::queue::Queue;
+use elevenwire::queue::{self, Queue};
 use elevenwire::store::agents::{Agent, Stored};
 use elevenwire::store::{Store, StoreError};
 use jiff::Timestamp;
@@ -62,6 +63,8 @@ pub struct App {
     pub imports: Queue,
     /// export-records' queue.
     pub exports: Queue,
+    /// Every queue by its name, with its dead letters.
+    pub queues: Vec<(&'static str, Queue)>,
     /// Random bits for new ids.
     pub draw: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
     /// The clock.
@@ -81,18 +84,14 @@ pub struct Config {
     pub database_url: Secret,
     /// `API_TOKENS`.
     pub tokens: Tokens,
-    /// `CALLS_QUEUE_URL`.
-    pub calls_queue_url: String,
     /// See [`Dialling::from_env`].
     pub dialling: Dialling,
     /// `CALL_TIMEOUT_SECS`.
     pub ring_timeout_secs: u32,
     /// `S3_BUCKET`.
     pub bucket: String,
-    /// `IMPORTS_QUEUE_URL`.
-    pub imports_queue_url: String,
-    /// `EXPORTS_QUEUE_URL`.
-    pub exports_queue_url: String,
+    /// The queues, by name.
+    pub queue_urls: [(&'static str, String); 7],
 }
 
 impl Config {
@@ -102,23 +101,12 @@ impl Config {
     /// Everything that is missing or malformed.
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let database_url = env.secret("DATABASE_URL");
-        let calls_queue_url = env.required("CALLS_QUEUE_URL");
         let dialling = Dialling::from_env(&mut env);
         let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
         let tokens = env.with("API_TOKENS", Tokens::parse);
         let bucket = env.required("S3_BUCKET");
-        let imports_queue_url = env.required("IMPORTS_QUEUE_URL");
-        let exports_queue_url = env.required("EXPORTS_QUEUE_URL");
-        env.finish(tokens.map(|tokens| Self {
-            database_url,
-            tokens,
-            calls_queue_url,
-            dialling,
-            ring_timeout_secs,
-            bucket,
-            imports_queue_url,
-            exports_queue_url,
-        }))
+        let queue_urls = queue::all_of(&mut env);
+        env.finish(tokens.map(|tokens| Self { database_url, tokens, dialling, ring_timeout_secs, bucket, queue_urls }))
     }
 }
 
@@ -131,6 +119,7 @@ pub fn router(app: App) -> Router {
         .merge(calls::routes())
         .merge(campaigns::routes())
         .merge(contacts::routes())
+        .merge(dead_letters::routes())
         .merge(endpoints::routes())
         .merge(stops::routes())
         .merge(guard::routes())

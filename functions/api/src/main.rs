@@ -18,13 +18,16 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
+    let queues = config.queue_urls.map(|(name, url)| (name, Queue::new(sqs.clone(), url)));
+    let [(_, calls), _, _, _, _, (_, imports), (_, exports)] = queues.clone();
     let app = App {
         store: Store::new(config.database_url),
         tokens: config.tokens,
-        calls: Queue::new(sqs.clone(), config.calls_queue_url),
+        calls,
         blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
-        imports: Queue::new(sqs.clone(), config.imports_queue_url),
-        exports: Queue::new(sqs, config.exports_queue_url),
+        imports,
+        exports,
+        queues: queues.into(),
         dialling: config.dialling,
         ring_timeout_secs: config.ring_timeout_secs,
         draw: Box::new(rand::random),

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use crate::{
-    Answer, App, calls, campaigns, contacts, endpoints, exports, guard, imports, numbers, records, stops, suppressions,
+    Answer, App, calls, campaigns, contacts, dead_letters, endpoints, exports, guard, imports, numbers, records, stops,
+    suppressions,
 };
 
 /// What is served.
@@ -97,6 +98,7 @@ pub fn document_of_api() -> utoipa::openapi::OpenApi {
         calls::Doc::openapi(),
         campaigns::Doc::openapi(),
         contacts::Doc::openapi(),
+        dead_letters::Doc::openapi(),
         endpoints::Doc::openapi(),
         exports::Doc::openapi(),
         guard::Doc::openapi(),

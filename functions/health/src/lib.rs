@@ -13,6 +13,7 @@ use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::elevenlabs::client::API_URL;
 use elevenwire::http::{Inbound, Reply};
 use elevenwire::problem::Problem;
+use elevenwire::queue;
 use elevenwire::signalwire::space::SpaceUrl;
 use elevenwire::telemetry::metrics;
 use jiff::Timestamp;
@@ -136,15 +137,7 @@ impl Config {
         let carrier_token = env.secret("SIGNALWIRE_API_TOKEN");
         let elevenlabs_key = env.secret("ELEVENLABS_API_KEY");
         let elevenlabs_url = env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned());
-        let queue_urls = [
-            ("calls", env.required("CALLS_QUEUE_URL")),
-            ("trunk-calls", env.required("TRUNK_CALLS_QUEUE_URL")),
-            ("call-events", env.required("CALL_EVENTS_QUEUE_URL")),
-            ("transcriptions", env.required("TRANSCRIPTIONS_QUEUE_URL")),
-            ("recordings", env.required("RECORDINGS_QUEUE_URL")),
-            ("imports", env.required("IMPORTS_QUEUE_URL")),
-            ("exports", env.required("EXPORTS_QUEUE_URL")),
-        ];
+        let queue_urls = queue::all_of(&mut env);
         let addresses_limited = env.optional("ELEVENLABS_WEBHOOK_ALLOWED_IPS").is_some();
         let tokens = env.with("API_TOKENS", Tokens::parse);
         let space = env.with("SIGNALWIRE_SPACE_URL", |text| SpaceUrl::parse(text).map_err(|error| error.to_string()));

@@ -7,6 +7,7 @@ mod conversations;
 mod deliveries;
 mod exported;
 mod figures;
+mod letters;
 mod number;
 mod overview;
 pub mod shapes;
@@ -22,6 +23,7 @@ pub use conversations::ConversationFilter;
 pub use deliveries::DeliveryFilter;
 pub use exported::{Cells, Exported, ExportedContacts, Place, Portion, WHATS};
 pub use figures::{DueHour, LAST_ATTEMPTS, PlaceHour};
+pub use letters::Owner;
 pub use number::DOSSIER_MOST;
 pub use overview::HourCount;
 

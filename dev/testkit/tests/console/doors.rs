@@ -4,7 +4,7 @@ use http::StatusCode;
 use reqwest::redirect::Policy;
 use serde_json::json;
 use testkit::World;
-use testkit::world::{READ_TOKEN, TOKEN};
+use testkit::world::{CALL_TOKEN, READ_TOKEN, TOKEN};
 
 struct Visitor {
     http: reqwest::Client,
@@ -104,6 +104,33 @@ async fn a_token_that_may_read_sees_no_button_that_would_be_refused() {
         let fields: Vec<(&str, &str)> = fields.into_iter().chain([("csrf", csrf.as_str())]).collect();
         assert_eq!(reader.post(path, &fields).await.status(), StatusCode::FORBIDDEN, "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_go_back_by_whoever_may_do_everything_and_says_that_the_cause_is_mended() {
+    let world = World::start().await;
+    let call = world.call("+14155550101").await;
+    world.settled(call).await;
+    let letter = json!({ "kind": "carrier", "call_id": call, "fields": { "To": "+14155550101" } });
+    world.cloud.call_events.queue().send(&letter).await.unwrap();
+    world.pump().await;
+    let caller = Visitor::sign_in(&world, CALL_TOKEN).await;
+    let page = caller.page("/system").await;
+    assert!(page.contains("not one of ours") && page.contains(&format!("calls/{call}")), "{page}");
+    assert!(!page.contains("555 0101") && !page.contains("redrive"), "neither a body nor a button");
+    let path = "/dead-letters/call-events/redrive";
+    let csrf = caller.csrf().await;
+    let sent = caller.post(path, &[("csrf", &csrf), ("mended", "yes")]).await;
+    assert_eq!(sent.status(), StatusCode::FORBIDDEN);
+    let admin = Visitor::sign_in(&world, TOKEN).await;
+    assert!(admin.page("/system").await.contains("call-events/redrive"));
+    let csrf = admin.csrf().await;
+    assert_eq!(admin.post(path, &[("mended", "yes")]).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(admin.post(path, &[("csrf", &csrf)]).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let sent = admin.post(path, &[("csrf", &csrf), ("mended", "yes")]).await;
+    assert_eq!(sent.headers()["location"], "../../system?sent=1#dead-letters");
+    assert!(admin.page("/system?sent=1").await.contains("1 message was sent back"));
+    assert_eq!(world.cloud.call_events.queue().load().await.unwrap().waiting, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

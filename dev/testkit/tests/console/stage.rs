@@ -18,7 +18,7 @@ pub struct Stage {
 }
 
 /// A campaign with an attempt at everybody but one, single calls that came to something, a stop that was lifted, a number
-/// that is not called.
+/// that is not called, a dead letter.
 pub async fn set() -> Stage {
     let world = World::start().await;
     let talked = world.call("+14155550101").await;
@@ -32,6 +32,9 @@ pub async fn set() -> Stage {
     let list = json!({ "number": "+14155550177", "reason": "asked by letter" });
     assert_eq!(world.send(Method::POST, "/api/suppressions", Some(&list), &[]).await.0, 201);
     let campaign = campaign(&world).await;
+    // Not one of ours: put aside, with its reason.
+    world.cloud.call_events.queue().send(&json!({ "kind": "carrier", "call_id": failed })).await.unwrap();
+    world.pump().await;
     world.check_health().await;
     Stage { world, failed, talked, campaign }
 }

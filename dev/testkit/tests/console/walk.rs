@@ -37,8 +37,9 @@ impl Walk<'_> {
     /// Fits the width, has no barriers in light and dark, is small; a picture of it, if pictures are wanted.
     async fn look(&self, name: &str) {
         let url = self.browser.url().await;
-        let wide = self.browser.run("return document.documentElement.scrollWidth - innerWidth").await;
-        assert!(wide.as_i64().unwrap() <= 0, "{name} is {wide} pixels too wide at {}", self.width);
+        // Not `innerWidth`: on a phone that grows with a page that is too wide.
+        let wide = self.browser.run("return document.documentElement.scrollWidth").await;
+        assert!(wide.as_u64().unwrap() <= u64::from(self.width), "{name} is {wide} pixels wide at {}", self.width);
         let bytes = self.browser.run("return performance.getEntriesByType('navigation')[0].decodedBodySize").await;
         assert!(bytes.as_u64().unwrap() < LARGEST_PAGE, "{name} has {bytes} bytes");
         for scheme in ["dark", "light"] {
@@ -105,6 +106,41 @@ impl Walk<'_> {
         std::fs::remove_file(file).unwrap();
     }
 
+    async fn make_a_campaign(&self) {
+        self.browser.go(&self.at("/campaigns")).await;
+        self.browser.follow("New campaign").await;
+        self.browser.find("#purpose").await;
+        self.look("campaign-new").await;
+        let purpose = self.browser.run("return document.getElementById('purpose').value").await;
+        assert_eq!(purpose, "", "there is no purpose by default");
+        self.browser.write("#name", "Spring offers").await;
+        self.browser.click("#purpose option[value=marketing]").await;
+        self.browser.click("button.main").await;
+        // What is wrong stands beside its field, and what was typed is still there.
+        self.browser.until("document.querySelector('[role=alert]')").await;
+        assert!(self.browser.text("[id='texts.opt_out-wrong']").await.contains("how to say no"));
+        let kept = self.browser.run("return document.getElementById('name').value").await;
+        assert_eq!(kept, "Spring offers");
+        self.look("campaign-wrong").await;
+        for (name, text) in [
+            ("identity", "This is Corner Shop"),
+            ("ai_disclosure", "I am an automated assistant"),
+            ("recording", "This call is recorded"),
+            ("opt_out", "Say stop and we will not call again"),
+        ] {
+            self.browser.write(&format!("[id='texts.{name}']"), text).await;
+        }
+        self.browser.click("button.main").await;
+        self.browser.until("document.querySelector('[role=status]')").await;
+        assert!(self.browser.text("[role=status]").await.contains("Now it needs people"));
+        assert_eq!(self.browser.text("#state").await, "draft");
+        let made = self.browser.url().await;
+        let id = made.split('?').next().unwrap().rsplit('/').next().unwrap();
+        let view = self.stage.world.get(&format!("/api/campaigns/{id}")).await;
+        let purpose = (&view["name"], &view["purpose"], &view["agent"]);
+        assert_eq!(purpose, (&"Spring offers".into(), &"marketing".into(), &"demo".into()));
+    }
+
     async fn pause_the_campaign(&self) {
         self.browser.go(&self.at(&format!("/campaigns/{}", self.stage.campaign))).await;
         self.browser.write("input[name=reason]", "the list is being checked").await;
@@ -132,7 +168,7 @@ impl Walk<'_> {
             (&"all".into(), &serde_json::Value::Null)
         );
         self.browser.click(".notice.bad button").await;
-        self.browser.until("document.querySelector('[role=status]').innerText.includes('lifted')").await;
+        self.browser.until("document.querySelector('[role=status]').innerText.includes('The stop is lifted')").await;
         assert!(!self.stage.world.get("/api/stops").await["stops"][0]["lifted_at"].is_null());
     }
 
@@ -165,6 +201,7 @@ async fn walk(width: u32, height: u32) {
     walk.why_a_call_failed().await;
     walk.hear_one_that_worked().await;
     walk.import_a_list_with_bad_rows().await;
+    walk.make_a_campaign().await;
     walk.pause_the_campaign().await;
     walk.stop_everything().await;
     walk.the_rest().await;

@@ -136,3 +136,49 @@ async fn single_things_and_dossiers_read_no_table_whole() {
     drop(store);
     assert_eq!(counted(&client).await, before);
 }
+
+/// Overview, campaign, number, caller ids, system: each query behind a page of the console, at the end of the year's calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_of_the_console_reads_a_table_whole() {
+    let database = Database::create().await;
+    let filling = database.client().await;
+    fill(&filling).await;
+    let row = filling.query_one("select id, (select max(created_at) from calls)::text from campaigns limit 1", &[]);
+    let row = row.await.unwrap();
+    let (campaign, last): (Uuid, String) = (row.get(0), row.get(1));
+    let known =
+        format!("update calls set campaign_id = '{campaign}' where campaign_id = 'campaign-7'; vacuum analyze calls");
+    for sql in known.split(';') {
+        filling.batch_execute(sql).await.unwrap();
+    }
+    let sql = "select id, conversation_id from calls where outcome = 'answered' limit 1";
+    let row = filling.query_one(sql, &[]).await.unwrap();
+    let (call, conversation): (Uuid, String) = (row.get(0), row.get(1));
+    let digest: String = filling.query_one("select digest from deliveries limit 1", &[]).await.unwrap().get(0);
+    drop(filling);
+    let client = database.client().await;
+    let before = counted(&client).await;
+    let store = database.store();
+    let now: jiff::Timestamp = last.parse().unwrap();
+    let back = |hours: i64| now - jiff::SignedDuration::from_hours(hours);
+    let hours: i64 = store.outcomes_by_hour(back(24), now).await.unwrap().iter().map(|hour| hour.calls).sum();
+    assert_eq!(hours, 360);
+    assert_eq!(store.overview(now, back(24)).await.unwrap()["agents"][0]["name"], "demo");
+    for outcome in ["failed", "abandoned", "network_blocked", "unreachable"] {
+        store.calls(&by(|filter| filter.outcome = Some(outcome.to_owned())), &Slice::first(6)).await.unwrap();
+    }
+    assert_eq!(store.progress(campaign).await.unwrap().contacts, 1000);
+    assert_eq!(store.campaign_results(campaign).await.unwrap()["attempts"], 2000);
+    let places = store.attempts_by_place(campaign).await.unwrap();
+    assert_eq!(places.iter().map(|place| place.calls).sum::<i64>(), 2000);
+    assert!(store.due_by_hour(campaign).await.unwrap().is_empty());
+    store.imports(campaign, &Slice::first(100)).await.unwrap();
+    let health = store.caller_id_health(&["+14155550100".to_owned()], back(7 * 24)).await.unwrap();
+    assert_eq!(health[0]["calls"], 500);
+    let machinery = store.machinery(now, back(24), back(7 * 24)).await.unwrap();
+    assert_eq!(machinery["days"].as_array().unwrap().len(), 8);
+    assert_eq!(store.owners(&[call], &[conversation, digest]).await.unwrap().len(), 3);
+    store.opt_out_reviews(true, &Slice::first(25)).await.unwrap();
+    drop(store);
+    assert_eq!(counted(&client).await, before);
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use elevenwire::auth::Scope;
 use elevenwire::store::campaigns::{Campaign, Progress};
 use elevenwire::store::reading::Slice;
 use jiff::Timestamp;
@@ -38,7 +39,8 @@ async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
     });
     let main = html! {
         h1 { "Campaigns" }
-        @if rows.is_empty() { p class="none" { "None yet: POST /api/campaigns makes one." } }
+        @if visit.may(Scope::Call) { p class="further" { a class="button" href=(visit.to("campaigns/new")) { "New campaign" } } }
+        @if rows.is_empty() { p class="none" { "None yet. A campaign is an agent, a purpose and a list of people." } }
         @else { div id="campaigns" data-live="" { (table(&visit, &rows)) } }
         (layout::further(next.as_deref(), after.is_none(), &visit.to("campaigns")))
     };

@@ -47,6 +47,16 @@ pub(super) struct Told {
 
 pub(super) type Shown = Result<Response, Refused>;
 
+impl Refused {
+    /// What is wrong with the fields of a form: field, problem, mend. `None`: something else is.
+    pub(super) fn errors(&self) -> Option<&[[String; 3]]> {
+        match self {
+            Self::Problem(told) if !told.errors.is_empty() => Some(&told.errors),
+            _ => None,
+        }
+    }
+}
+
 impl From<Answer> for Refused {
     fn from(answer: Answer) -> Self {
         let body: Value = serde_json::from_str(&answer.0.body).unwrap_or_default();

@@ -45,7 +45,8 @@ pub(super) fn section(visit: &Visit, campaign: &Campaign, imports: &[Import]) ->
                 button name="dry_run" value="yes" { "Try it first" }
                 button name="dry_run" value="no" { "Import" }
             }
-            p class="hint" { "To try it first changes nothing: it says what the guard would say of everybody, and names the bad rows. Larger files: POST /api/campaigns/{id}/imports." }
+            p class="hint" { "To try it first changes nothing: it says what the guard would say of everybody, and names the bad rows." }
+            p class="hint" { "A file over 1 MB (up to 500 MB) goes straight to the bucket: " code { "elevenwire campaign import " (campaign.id) " FILE.csv --dry-run" } ", then the same without " code { "--dry-run" } "." }
         }
         @if imports.is_empty() { p class="none" { "None yet." } } @else { table {
             thead { tr { th scope="col" { "File" } th scope="col" { "State" } th scope="col" { "Rows" } th scope="col" { "Taken" } th scope="col" { "Bad" } th scope="col" { "Made" } } }

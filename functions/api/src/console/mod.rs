@@ -10,10 +10,12 @@ mod calls;
 mod campaign;
 mod campaigns;
 mod charts;
+mod dead_letters;
 mod errors;
 mod figures;
 mod imports;
 mod layout;
+mod new_campaign;
 mod numbers;
 mod overview;
 mod session;
@@ -44,10 +46,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .merge(call::routes())
         .merge(campaigns::routes())
         .merge(campaign::routes())
+        .merge(new_campaign::routes())
         .merge(imports::routes())
         .merge(numbers::routes())
         .merge(suppressions::routes())
         .merge(agents::routes())
         .merge(system::routes())
+        .merge(dead_letters::routes())
         .layer(axum::middleware::from_fn(errors::dress))
 }

@@ -19,6 +19,7 @@ use crate::App;
 
 const HOURS: i64 = 24;
 const LISTED: i64 = 6;
+const FAILURES: [&str; 4] = ["failed", "abandoned", "network_blocked", "unreachable"];
 /// Those that hold come first.
 const STOPS: i64 = 50;
 
@@ -45,8 +46,10 @@ pub(super) async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
             }
             section id="agents" data-live="" { h2 { "Live calls" } (agents(&visit, &standing)) }
         }
-        (list(&visit, "failed", "Calls that failed last", "calls?outcome=failed", "All technical failures", &failed))
-        (list(&visit, "latest", "Calls that were made last", "calls", "All calls", &latest))
+        (list(&visit, "failed", "Calls that failed last", &FAILURES.map(|word| (format!("calls?outcome={word}"), format!("All {}", text::spoken(word)))), &failed))
+        (list(&visit, "latest", "Calls that were made last", &[
+            ("calls".to_owned(), "All calls".to_owned()), ("calls?outcome=answered".to_owned(), "Those that worked: listen".to_owned()),
+        ], &latest))
     };
     Ok(visit.page("Overview", Tab::Overview, &main))
 }
@@ -54,7 +57,7 @@ pub(super) async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
 /// What went wrong last, of every kind.
 async fn failed(store: &Store) -> Result<Vec<Entry<Uuid>>, StoreError> {
     let mut found = Vec::new();
-    for outcome in ["failed", "abandoned", "network_blocked", "unreachable"] {
+    for outcome in FAILURES {
         let filter = CallFilter { outcome: Some(outcome.to_owned()), ..CallFilter::default() };
         found.extend(store.calls(&filter, &Slice::first(LISTED)).await?);
     }
@@ -63,13 +66,14 @@ async fn failed(store: &Store) -> Result<Vec<Entry<Uuid>>, StoreError> {
     Ok(found)
 }
 
-fn list(visit: &Visit, id: &str, title: &str, all: &str, words: &str, entries: &[Entry<Uuid>]) -> Markup {
+/// Calls, and where there are more: address and words.
+fn list(visit: &Visit, id: &str, title: &str, more: &[(String, String)], entries: &[Entry<Uuid>]) -> Markup {
     html! {
         section id=(id) data-live="" {
             h2 { (title) }
             @if entries.is_empty() { p class="none" { "None." } } @else {
                 (calls::table(visit, title, entries))
-                p class="further" { a href=(visit.to(all)) { (words) } }
+                p class="further" { @for (address, words) in more { a href=(visit.to(address)) { (words) } } }
             }
         }
     }

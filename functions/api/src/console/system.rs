@@ -13,8 +13,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::errors::Shown;
-use super::text;
 use super::visit::{Tab, Visit};
+use super::{dead_letters, text};
 use crate::App;
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -32,6 +32,7 @@ async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
     let refused = app.store.deliveries(&refused, &Slice::first(REFUSED)).await?;
     let refused: Vec<Value> = refused.into_iter().map(|entry| entry.view).collect();
     let schema = migrations::current(&app.store).await?;
+    let dead = dead_letters::section(&app, &visit).await?;
     // The page is of use without it.
     let health = app
         .blobs
@@ -46,6 +47,7 @@ async fn page(State(app): State<Arc<App>>, visit: Visit) -> Shown {
             section { h2 { "Dependencies and queues" } (checks(&visit, &health)) }
             section { h2 { "Work that is overdue" } (overdue(&visit, &machinery)) (webhooks(&machinery)) }
         }
+        section { (dead) }
         section { h2 { "Settlement of each day (UTC)" } (days(&machinery)) }
         section { h2 { "Deliveries that could not be used" } (put_aside(&refused)) }
         section { h2 { "Versions" } dl class="facts" {
@@ -143,6 +145,5 @@ fn put_aside(refused: &[Value]) -> Markup {
                 (text::cell("Came", &text::when_of(&one["received_at"])))
             } } }
         } }
-        p class="hint" { "Messages in dead-letter queues: " code { "make redrive QUEUE=… ARGS=--dry-run" } " shows them with their reasons; without the argument it sends them back." }
     }
 }

@@ -1,6 +1,7 @@
 //! Answers that are put together from others, and words of parameters, for the description of the API.
 
 use elevenwire::guard::{Place, Reason, Stale};
+use elevenwire::queue::Letter;
 use elevenwire::store::agents::Agent;
 use elevenwire::store::campaigns::{Campaign, Progress};
 use elevenwire::store::endpoints::Endpoint;
@@ -21,6 +22,31 @@ pub struct Calls {
     pub calls: Vec<Call>,
     /// `cursor` of the next page; null on the last one.
     pub next: Option<String>,
+}
+
+/// Dead letters of every queue that has any.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeadLetters {
+    /// The queues.
+    pub queues: Vec<DeadQueue>,
+}
+
+/// Dead letters of a queue.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeadQueue {
+    /// Its name.
+    pub queue: String,
+    /// How many there are, as SQS counts: approximately.
+    pub count: u64,
+    /// Ten of them at most.
+    pub letters: Vec<Letter>,
+}
+
+/// What went back.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Redriven {
+    /// Messages.
+    pub sent: u64,
 }
 
 /// Where events are sent to.

@@ -47,6 +47,7 @@ from (select * from calls where campaign_id = $1 order by created_at desc limit 
 where asks > 0 and outcome is not null and coalesce(placed_at, claimed_at) is not null
 group by 1, 3, left(to_number, 5)";
 
+/// The limit keeps the planner from making a hash of the whole table of conversations.
 const FUNNEL: &str = "
 select jsonb_build_object('attempts', count(*) filter (where asks > 0),
     'successful', count(*) filter (where v.successful = 'success'),
@@ -54,7 +55,7 @@ select jsonb_build_object('attempts', count(*) filter (where asks > 0),
     'seconds', coalesce(sum(v.duration_seconds), 0), 'cost_fiat', coalesce(sum(v.cost_fiat), 0),
     'cost', coalesce(sum(v.cost), 0))
 from (select * from calls where campaign_id = $1 order by created_at desc limit $2) c
-left join conversations v on v.conversation_id = c.conversation_id";
+left join lateral (select * from conversations v where v.conversation_id = c.conversation_id limit 1) v on true";
 
 const DUE: &str = "
 select date_bin('1 hour', due_at, timestamptz '1970-01-01 00:00:00Z'), count(*) filter (where attempts = 0),
