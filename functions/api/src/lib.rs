@@ -83,6 +83,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// `CALLS_QUEUE_URL`.
     pub calls_queue_url: String,
+    /// `SCHEDULE_RULES`.
+    pub schedule_rules: String,
     /// See [`Dialling::from_env`].
     pub dialling: Dialling,
     /// `CALL_TIMEOUT_SECS`.
@@ -103,6 +105,7 @@ impl Config {
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let database_url = env.secret("DATABASE_URL");
         let calls_queue_url = env.required("CALLS_QUEUE_URL");
+        let schedule_rules = env.required("SCHEDULE_RULES");
         let dialling = Dialling::from_env(&mut env);
         let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
         let tokens = env.with("API_TOKENS", Tokens::parse);
@@ -113,6 +116,7 @@ impl Config {
             database_url,
             tokens,
             calls_queue_url,
+            schedule_rules,
             dialling,
             ring_timeout_secs,
             bucket,

@@ -16,6 +16,7 @@ mod health;
 mod operations;
 mod outage;
 mod permissions;
+mod sleeping;
 mod stack;
 mod trunk;
 mod webhooks;
