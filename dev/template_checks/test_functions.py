@@ -45,7 +45,9 @@ ENVIRONMENT = {
     ),
     "import-contacts": "DATABASE_URL S3_BUCKET IMPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL" + DIALLING,
     "export-records": "DATABASE_URL S3_BUCKET EXPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL",
-    "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS SCHEDULE_RULES" + DIALLING,
+    "campaign-trigger": (
+        "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS SCHEDULE_RULES" + DIALLING
+    ),
     "publish-events": "DATABASE_URL EVENT_BUS_NAME SIGNALWIRE_SPACE_URL ELEVENLABS_API_URL",
     "reconcile": (
         "DATABASE_URL S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN ELEVENLABS_API_KEY "
@@ -54,8 +56,7 @@ ENVIRONMENT = {
     ),
     "api": (
         "DATABASE_URL API_TOKENS S3_BUCKET CALLS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL CALL_TIMEOUT_SECS "
-        "SCHEDULE_RULES"
-        + DIALLING
+        "SCHEDULE_RULES" + DIALLING
     ),
     "health": (
         "DATABASE_URL API_TOKENS S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN "
@@ -130,9 +131,7 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
     ),
     "import-contacts": own("ImportsQueue") | s3("imports", "GetObject", "PutObject"),
     "export-records": own("ExportsQueue") | s3("exports", "PutObject"),
-    "campaign-trigger": (
-        send("CallsQueue", "TrunkCallsQueue") | rules("DescribeRule", "DisableRule", "EnableRule")
-    ),
+    "campaign-trigger": (send("CallsQueue", "TrunkCallsQueue") | rules("DescribeRule", "DisableRule", "EnableRule")),
     "publish-events": {("events:PutEvents", "EventBus")},
     "api": (
         s3("imports", "GetObject", "PutObject")
