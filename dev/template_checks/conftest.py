@@ -104,6 +104,11 @@ def resource_text(resource: Any) -> str:
         return resource
     if "Fn::GetAtt" in resource:
         return resource["Fn::GetAtt"][0]
+    if isinstance(resource["Fn::Sub"], list):
+        # A rule of EventBridge: in AWS its ARN does not name the default bus.
+        text, values = resource["Fn::Sub"]
+        assert values == {"Bus": {"Fn::If": ["IsAws", "", "default/"]}}
+        return text.replace("arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Bus}", "Rule/")
     bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
     return resource["Fn::Sub"].replace("${Bucket.Arn}", "Bucket").replace(bus, "EventBus")
 

@@ -18,7 +18,8 @@ DIALLING = f" SIGNALWIRE_CALLS_PER_SECOND SINGLE_CALLS_EVERY ELEVENLABS_CONCURRE
 # What a function reads from its environment, and nothing besides. The crates have the same list in their `from_env`.
 ENVIRONMENT = {
     "initiate-call": (
-        "DATABASE_URL API_TOKENS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS PUBLIC_BASE_URL" + DIALLING
+        "DATABASE_URL API_TOKENS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS PUBLIC_BASE_URL SCHEDULE_RULES"
+        + DIALLING
     ),
     "place-call": (
         "DATABASE_URL SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN PUBLIC_BASE_URL CALLS_QUEUE_URL "
@@ -30,21 +31,23 @@ ENVIRONMENT = {
     ),
     "signalwire-webhook": "SIGNALWIRE_SIGNING_SECRET PUBLIC_BASE_URL CALL_EVENTS_QUEUE_URL ELEVENLABS_SIP_HOST",
     "personalize-call": "DATABASE_URL ELEVENLABS_INITIATION_SECRET",
-    "call-status": "DATABASE_URL CALL_EVENTS_QUEUE_URL CALLS_QUEUE_URL DEAD_LETTER_QUEUE_URL",
+    "call-status": "DATABASE_URL CALL_EVENTS_QUEUE_URL CALLS_QUEUE_URL DEAD_LETTER_QUEUE_URL SCHEDULE_RULES",
     "elevenlabs-webhook": (
         "ELEVENLABS_WEBHOOK_SECRET ELEVENLABS_WEBHOOK_ALLOWED_IPS S3_BUCKET TRANSCRIPTIONS_QUEUE_URL "
         "RECORDINGS_QUEUE_URL CALL_EVENTS_QUEUE_URL"
     ),
     "transcription-webhook": (
         "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL OPT_OUT_FIELD OPT_OUT_CRITERION OPT_OUT_PHRASES "
-        "TRANSCRIPTIONS_QUEUE_URL DEAD_LETTER_QUEUE_URL"
+        "TRANSCRIPTIONS_QUEUE_URL DEAD_LETTER_QUEUE_URL SCHEDULE_RULES"
     ),
     "audio-webhook": (
         "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL RECORDINGS_QUEUE_URL DEAD_LETTER_QUEUE_URL"
     ),
     "import-contacts": "DATABASE_URL S3_BUCKET IMPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL" + DIALLING,
     "export-records": "DATABASE_URL S3_BUCKET EXPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL",
-    "campaign-trigger": "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS" + DIALLING,
+    "campaign-trigger": (
+        "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS SCHEDULE_RULES" + DIALLING
+    ),
     "publish-events": "DATABASE_URL EVENT_BUS_NAME SIGNALWIRE_SPACE_URL ELEVENLABS_API_URL",
     "reconcile": (
         "DATABASE_URL S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN ELEVENLABS_API_KEY "
@@ -53,12 +56,14 @@ ENVIRONMENT = {
     ),
     "api": (
         "DATABASE_URL API_TOKENS S3_BUCKET CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_EVENTS_QUEUE_URL "
-        "TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL CALL_TIMEOUT_SECS" + DIALLING
+        "TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL CALL_TIMEOUT_SECS "
+        "SCHEDULE_RULES" + DIALLING
     ),
     "health": (
         "DATABASE_URL API_TOKENS S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN "
         "ELEVENLABS_API_KEY ELEVENLABS_API_URL ELEVENLABS_WEBHOOK_ALLOWED_IPS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL "
-        "CALL_EVENTS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL"
+        "CALL_EVENTS_QUEUE_URL TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL "
+        "SCHEDULE_RULES"
     ),
     "migrate": "DATABASE_URL",
 }
@@ -94,20 +99,29 @@ def s3(prefix: str, *actions: str) -> set[tuple[str, str]]:
 
 # Whoever looks at dead letters and sends them back.
 REDRIVEN = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+# The schedules that are off while there is no work, by the functions that they start; the trigger's first.
+SWITCHED = {"campaign-trigger": "Schedule", "publish-events": "Schedule", "reconcile": "Settle"}
+# Who makes work out of none: whatever the others do is part of work that is there.
+WAKERS = ("initiate-call", "api", "call-status", "transcription-webhook", "campaign-trigger")
+
+
+def rules(*actions: str, of: tuple[str, ...] = tuple(SWITCHED)) -> set[tuple[str, str]]:
+    return {(f"events:{action}", f"Rule/${{AWS::StackName}}-{name}") for action in actions for name in of}
+
 
 GRANTS: dict[str, set[tuple[str, str]]] = {
-    "initiate-call": send("CallsQueue", "TrunkCallsQueue"),
+    "initiate-call": send("CallsQueue", "TrunkCallsQueue") | rules("EnableRule"),
     "place-call": own("CallsQueue"),
     "place-trunk-call": own("TrunkCallsQueue"),
     "signalwire-webhook": send("CallEventsQueue"),
     "personalize-call": set(),
-    "call-status": own("CallEventsQueue") | send("CallsQueue"),
+    "call-status": own("CallEventsQueue") | send("CallsQueue") | rules("EnableRule"),
     "elevenlabs-webhook": (
         s3("raw", "PutObject")
         | s3("recordings", "PutObject")
         | send("TranscriptionsQueue", "RecordingsQueue", "CallEventsQueue")
     ),
-    "transcription-webhook": own("TranscriptionsQueue") | s3("raw", "GetObject"),
+    "transcription-webhook": own("TranscriptionsQueue") | s3("raw", "GetObject") | rules("EnableRule"),
     "audio-webhook": (
         own("RecordingsQueue")
         | s3("recordings", "GetObject", "PutObject")
@@ -120,7 +134,7 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
     ),
     "import-contacts": own("ImportsQueue") | s3("imports", "GetObject", "PutObject"),
     "export-records": own("ExportsQueue") | s3("exports", "PutObject"),
-    "campaign-trigger": send("CallsQueue", "TrunkCallsQueue"),
+    "campaign-trigger": (send("CallsQueue", "TrunkCallsQueue") | rules("DescribeRule", "DisableRule", "EnableRule")),
     "publish-events": {("events:PutEvents", "EventBus")},
     "api": (
         s3("imports", "GetObject", "PutObject")
@@ -131,12 +145,14 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
         | send(*QUEUE_URLS.values())
         | {("sqs:GetQueueAttributes", queue) for queue in QUEUE_URLS.values()}
         | {(f"sqs:{action}", dead(queue)) for queue in QUEUE_URLS.values() for action in REDRIVEN}
+        | rules("EnableRule")
     ),
     "health": (
         s3("health", "GetObject", "PutObject")
         | {("s3:ListBucket", "Bucket")}
         | {("sqs:GetQueueAttributes", queue) for queue in QUEUE_URLS.values()}
         | {("sqs:GetQueueAttributes", dead(queue)) for queue in QUEUE_URLS.values()}
+        | rules("DescribeRule", of=("campaign-trigger",))
     ),
     "migrate": set(),
 }
@@ -221,7 +237,7 @@ def test_no_managed_policy_widens_a_role(template: Template) -> None:
         assert "Role" not in function.properties
         # SAM would add a policy over every queue of the account to a function with such an event.
         events = function.properties.get("Events", {}).values()
-        assert all(event["Type"] == "ScheduleV2" for event in events)
+        assert all(event["Type"] in ("Schedule", "ScheduleV2") for event in events)
 
 
 def test_who_may_use_a_queue_knows_its_address(template: Template) -> None:
@@ -343,17 +359,42 @@ def test_schedules_exist_and_what_comes_again_soon_is_not_tried_again(template: 
     for name, function in template.functions.items():
         for event in function.properties.get("Events", {}).values():
             properties = event["Properties"]
-            rate = properties["ScheduleExpression"]
+            rate = properties.get("Schedule") or properties["ScheduleExpression"]
             rates.add((name, rate))
             assert (properties["RetryPolicy"]["MaximumRetryAttempts"] == 0) == rate.startswith("rate("), name
             assert "Input" in properties
     assert rates == {
         ("campaign-trigger", "rate(1 minute)"),
+        ("campaign-trigger", "rate(1 hour)"),
         ("publish-events", "rate(1 minute)"),
         ("health", "rate(5 minutes)"),
         ("reconcile", "rate(5 minutes)"),
         ("reconcile", "cron(15 0 * * ? *)"),
     }
+
+
+def test_the_schedules_that_rest_are_rules_and_the_functions_that_switch_them_know_their_names(
+    template: Template, root: Path
+) -> None:
+    for name, event in SWITCHED.items():
+        schedule = template.functions[name].properties["Events"][event]
+        assert schedule["Type"] == "Schedule"
+        # Disabled at a deploy it would stay so, with whatever work there is.
+        assert not {"Enabled", "State"} & set(schedule["Properties"])
+        assert schedule["Properties"]["Name"] == {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
+    others = {
+        (name, event)
+        for name, function in template.functions.items()
+        for event, schedule in function.properties.get("Events", {}).items()
+        if schedule["Type"] == "ScheduleV2"
+    }
+    assert others == {("campaign-trigger", "Net"), ("reconcile", "Report"), ("health", "Schedule")}
+    names = ",".join(f"${{AWS::StackName}}-{name}" for name in SWITCHED)
+    for name in WAKERS:
+        assert template.functions[name].variables["SCHEDULE_RULES"] == {"Fn::Sub": names}
+        assert "chedules.wake(&" in (root / "functions" / name / "src/main.rs").read_text()
+    trigger = {"Fn::Sub": "${AWS::StackName}-campaign-trigger"}
+    assert template.functions["health"].variables["SCHEDULE_RULES"] == trigger
 
 
 def test_reconcile_ends_before_it_is_started_again(template: Template) -> None:

@@ -111,16 +111,57 @@ def test_every_promise_has_its_alarms(template: Template, root: Path, runbook: s
         assert set(names.split(", ")) <= set(alarms(template)), promise
 
 
-def test_every_schedule_of_a_function_has_an_alarm_for_its_silence(template: Template) -> None:
+def test_every_schedule_that_never_rests_has_an_alarm_for_its_silence(template: Template) -> None:
     silent = {
-        dimensions[0]["Value"]["Ref"]: alarm
+        alarm["Dimensions"][0]["Value"]["Ref"]: alarm
         for alarm in alarms(template).values()
-        for _, metric, dimensions in watched(alarm)
-        if metric == "Invocations"
+        if alarm.get("MetricName") == "Invocations"
     }
-    scheduled = {one.logical_id for one in template.functions.values() if one.properties.get("Events")}
-    assert set(silent) == scheduled
-    assert all(alarm["TreatMissingData"] == "breaching" for alarm in silent.values())
+    # The trigger's is the hour's net.
+    assert set(silent) == {template.functions[name].logical_id for name in ("campaign-trigger", "health")}
+    for alarm in silent.values():
+        assert alarm["TreatMissingData"] == "breaching"
+        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "LessThanThreshold")
+
+
+def test_every_schedule_that_rests_is_silent_only_where_it_started_something_that_did_not_run(
+    template: Template,
+) -> None:
+    resting = {
+        name: event["Properties"]["Name"]
+        for name, function in template.functions.items()
+        for event in function.properties.get("Events", {}).values()
+        if event["Type"] == "Schedule"
+    }
+    assert len(resting) == 3
+    for name, rule in resting.items():
+        of_it = [
+            alarm
+            for alarm in alarms(template).values()
+            if ("AWS/Events", "Invocations", [{"Name": "RuleName", "Value": rule}]) in watched(alarm)
+        ]
+        assert len(of_it) == 1, name
+        function = [{"Name": "FunctionName", "Value": {"Ref": template.functions[name].logical_id}}]
+        assert watched(of_it[0])[1:] == [("AWS/Lambda", "Invocations", function)]
+        assert [one.get("ReturnData", True) for one in of_it[0]["Metrics"]] == [True, False, False]
+        expression = of_it[0]["Metrics"][0]["Expression"]
+        assert [fires(expression, *numbers) for numbers in ((None, None), (5, 5), (None, 1), (5, None), (5, 0))] == [
+            False,  # asleep
+            False,  # as it should be
+            False,  # by hand
+            True,
+            True,
+        ]
+        assert of_it[0]["TreatMissingData"] == "notBreaching"
+    asleep = template.of_type("AWS::CloudWatch::Alarm")["WorkWhileAsleepAlarm"]
+    assert (asleep["MetricName"], asleep["Threshold"]) == ("WorkWhileAsleep", 1)
+
+
+def fires(expression: str, started: int | None, ran: int | None) -> bool:
+    """What CloudWatch makes of the expression; the alarm's threshold is 1."""
+    condition = re.fullmatch(r"IF\(FILL\(started, 0\) > 0 AND FILL\(ran, 0\) < 1, 1, 0\)", expression)
+    assert condition, expression
+    return (started or 0) > 0 and (ran or 0) < 1
 
 
 def test_every_word_of_an_alarm_line_has_a_line_in_the_runbook(root: Path, runbook: str) -> None:

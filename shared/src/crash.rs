@@ -39,6 +39,8 @@ pub enum Effect {
     Post,
     /// Events are put on the owner's bus.
     Publish,
+    /// A schedule is switched on or off.
+    Switch,
 }
 
 /// `work`, with a crash point before and after it.

@@ -3,7 +3,7 @@
 //! `call`, `campaign`, `explain`, `guard`, `opt_out`, `retry`, `variables`, `export` and `phone` are pure: no tokio, no AWS, no SQL, no clock.
 //! `signalwire` and `elevenlabs`
 //! each hold their vendor's client, signature and wire types, `events` what is told to the owner's systems. `store` is PostgreSQL, one file an aggregate. `blobs`,
-//! `queue`, `config`, `http`, `auth` and `telemetry` are the thin rest.
+//! `queue`, `schedules`, `config`, `http`, `auth` and `telemetry` are the thin rest.
 
 pub mod auth;
 pub mod aws;
@@ -27,6 +27,7 @@ pub mod phone;
 pub mod problem;
 pub mod queue;
 pub mod retry;
+pub mod schedules;
 pub mod signalwire;
 pub mod store;
 pub mod telemetry;

@@ -4,6 +4,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use elevenwire::blobs::Blobs;
 use elevenwire::events::bus::Bus;
 use elevenwire::queue::{Queue, Worker};
+use elevenwire::schedules::Schedules;
 
 use crate::database::env;
 
@@ -76,6 +77,35 @@ impl Cloud {
     #[must_use]
     pub fn bus(&self) -> Bus {
         Bus::new(self.events.clone(), self.bus.clone())
+    }
+
+    /// The schedules that are switched, which a test makes if it is about them ([`make_rules`](Self::make_rules)).
+    #[must_use]
+    pub fn schedules(&self) -> Schedules {
+        Schedules::new(self.events.clone(), &self.rules().join(","))
+    }
+
+    /// Their names: the trigger's first.
+    #[must_use]
+    pub fn rules(&self) -> [String; 2] {
+        [format!("{}-trigger", self.bus), format!("{}-reconcile", self.bus)]
+    }
+
+    /// Makes them, switched on.
+    pub async fn make_rules(&self) {
+        for rule in self.rules() {
+            self.events.put_rule().name(rule).schedule_expression("rate(1 hour)").send().await.unwrap();
+        }
+    }
+
+    /// Whether each of them is on.
+    pub async fn rules_on(&self) -> [bool; 2] {
+        let mut on = [false; 2];
+        for (rule, on) in self.rules().iter().zip(&mut on) {
+            let answer = self.events.describe_rule().name(rule).send().await.unwrap();
+            *on = answer.state() == Some(&aws_sdk_eventbridge::types::RuleState::Enabled);
+        }
+        on
     }
 
     /// The bucket.

@@ -155,6 +155,6 @@ async fn deliver(request: reqwest::RequestBuilder, webhook: Webhook, slot: Insta
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|asked| *asked).await.is_err() {
         // Nobody is left who could ask.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -88,8 +88,17 @@ impl World {
         publish_events::publish(&self.apps.publish_to_bus, Duration::ZERO).await.unwrap()
     }
 
-    /// Runs health's scheduled check.
+    /// Runs health's check of everything.
     pub async fn check_health(&self) -> health::Report {
-        self.apps.invocation("health", health::check(&self.apps.health, self.clock.now())).await.unwrap()
+        self.health(health::Depth::All).await
+    }
+
+    /// Runs health's check as its schedule does.
+    pub async fn check_health_on_schedule(&self) -> health::Report {
+        self.health(health::Depth::LetSleep).await
+    }
+
+    async fn health(&self, depth: health::Depth) -> health::Report {
+        self.apps.invocation("health", health::check(&self.apps.health, depth, self.clock.now())).await.unwrap()
     }
 }

@@ -406,6 +406,7 @@ fn apps(
             elevenlabs: agents(),
             queues: queues(cloud),
             addresses_limited: false,
+            schedules: cloud.schedules(),
         },
         import: import_contacts::App { store: database.store(), blobs: cloud.blobs(), dialling: dialling.clone() },
         publish: publisher(clock.clone(), database, None),
@@ -423,6 +424,7 @@ fn trigger(database: &Database, cloud: &Cloud, dialling: &Dialling) -> campaign_
         calls: cloud.calls.queue(),
         trunk_calls: cloud.trunk_calls.queue(),
         dialling: dialling.clone(),
+        schedules: cloud.schedules(),
         ring_timeout_secs: 60,
         draw: Box::new(rand::random),
     }

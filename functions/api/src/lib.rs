@@ -84,6 +84,8 @@ pub struct Config {
     pub database_url: Secret,
     /// `API_TOKENS`.
     pub tokens: Tokens,
+    /// `SCHEDULE_RULES`.
+    pub schedule_rules: String,
     /// See [`Dialling::from_env`].
     pub dialling: Dialling,
     /// `CALL_TIMEOUT_SECS`.
@@ -101,12 +103,21 @@ impl Config {
     /// Everything that is missing or malformed.
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let database_url = env.secret("DATABASE_URL");
+        let schedule_rules = env.required("SCHEDULE_RULES");
         let dialling = Dialling::from_env(&mut env);
         let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
         let tokens = env.with("API_TOKENS", Tokens::parse);
         let bucket = env.required("S3_BUCKET");
         let queue_urls = queue::all_of(&mut env);
-        env.finish(tokens.map(|tokens| Self { database_url, tokens, dialling, ring_timeout_secs, bucket, queue_urls }))
+        env.finish(tokens.map(|tokens| Self {
+            database_url,
+            tokens,
+            schedule_rules,
+            dialling,
+            ring_timeout_secs,
+            bucket,
+            queue_urls,
+        }))
     }
 }
 

@@ -6,6 +6,7 @@ use axum::middleware::{Next, from_fn};
 use elevenwire::blobs::Blobs;
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
+use elevenwire::schedules::Schedules;
 use elevenwire::store::Store;
 use elevenwire::telemetry::metrics::{self, Watch};
 use elevenwire::{aws, telemetry};
@@ -20,6 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let queues = config.queue_urls.map(|(name, url)| (name, Queue::new(sqs.clone(), url)));
     let [(_, calls), _, _, _, _, (_, imports), (_, exports)] = queues.clone();
+    let schedules = Schedules::new(aws_sdk_eventbridge::Client::new(&aws), &config.schedule_rules);
     let app = App {
         store: Store::new(config.database_url),
         tokens: config.tokens,
@@ -33,11 +35,16 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         draw: Box::new(rand::random),
         now: Box::new(jiff::Timestamp::now),
     };
+    let store = app.store.clone();
     let measured = router(app).layer(from_fn(move |request: Request, next: Next| {
-        let watch = watch.clone();
+        let (watch, schedules, store) = (watch.clone(), schedules.clone(), store.clone());
         async move {
             let answer = async {
+                let may_make_work = !request.method().is_safe();
                 let response = next.run(request).await;
+                if may_make_work {
+                    schedules.wake(&store, jiff::Timestamp::now()).await;
+                }
                 metrics::answered(response.status().as_u16());
                 response
             };

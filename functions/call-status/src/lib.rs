@@ -30,6 +30,8 @@ pub struct Config {
     pub database_url: Secret,
     /// `CALLS_QUEUE_URL`.
     pub calls_queue_url: String,
+    /// `SCHEDULE_RULES`.
+    pub schedule_rules: String,
     /// `CALL_EVENTS_QUEUE_URL`.
     pub queue_url: String,
     /// `DEAD_LETTER_QUEUE_URL`.
@@ -45,6 +47,7 @@ impl Config {
         let config = Self {
             database_url: env.secret("DATABASE_URL"),
             calls_queue_url: env.required("CALLS_QUEUE_URL"),
+            schedule_rules: env.required("SCHEDULE_RULES"),
             queue_url: env.required("CALL_EVENTS_QUEUE_URL"),
             dead_letter_queue_url: env.required("DEAD_LETTER_QUEUE_URL"),
         };

@@ -1,5 +1,6 @@
-//! Every minute: what is due becomes a wake-up. Contacts become attempts, overdue attempts are woken again. The row knows
-//! its time, so a lost message only waits for the next minute.
+//! Every minute, while there is work: what is due becomes a wake-up. Contacts become attempts, overdue attempts are woken
+//! again. The row knows its time, so a lost message only waits for the next minute. Without work it switches the schedules
+//! off, and every hour it looks whether one is off that should be on.
 
 mod pick;
 mod watch;
@@ -10,6 +11,7 @@ use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::dialling::Dialling;
 use elevenwire::queue::{CallCommand, Queue};
 use elevenwire::retry::Failure;
+use elevenwire::schedules::{Mended, Schedules};
 use elevenwire::store::Store;
 use elevenwire::store::calls::Overdue;
 use elevenwire::store::campaigns::Moved;
@@ -38,6 +40,8 @@ pub struct App {
     pub trunk_calls: Queue,
     /// The carrier's rate, the limits, the guard's settings.
     pub dialling: Dialling,
+    /// The schedules, this function's own among them.
+    pub schedules: Schedules,
     /// Seconds to let ring when nobody says otherwise.
     pub ring_timeout_secs: u32,
     /// Random bits for new ids.
@@ -120,6 +124,8 @@ pub struct Config {
     pub calls_queue_url: String,
     /// `TRUNK_CALLS_QUEUE_URL`.
     pub trunk_calls_queue_url: String,
+    /// `SCHEDULE_RULES`.
+    pub schedule_rules: String,
     /// See [`Dialling::from_env`].
     pub dialling: Dialling,
     /// `CALL_TIMEOUT_SECS`.
@@ -135,11 +141,27 @@ impl Config {
         let config = Self {
             dialling: Dialling::from_env(&mut env),
             ring_timeout_secs: env.parsed("CALL_TIMEOUT_SECS", 60),
+            schedule_rules: env.required("SCHEDULE_RULES"),
             database_url: env.secret("DATABASE_URL"),
             calls_queue_url: env.required("CALLS_QUEUE_URL"),
             trunk_calls_queue_url: env.required("TRUNK_CALLS_QUEUE_URL"),
         };
         env.finish(Some(config))
+    }
+}
+
+/// The hour's net: what should be on and is not. See [`Schedules::mend`].
+///
+/// # Errors
+/// When the database or EventBridge does not answer; the next hour does it again.
+pub async fn mend(app: &App, now: Timestamp) -> Result<Mended, Failure> {
+    app.schedules.mend(&app.store, now).await
+}
+
+/// The minute's end: without work for a while, the schedules are switched off. What this run did stays done when that fails.
+pub async fn rest(app: &App, now: Timestamp) {
+    if let Err(failure) = app.schedules.rest(&app.store, now).await {
+        tracing::warn!(error = failure.reason, "the schedules stay on until the next minute");
     }
 }
 

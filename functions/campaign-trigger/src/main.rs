@@ -1,10 +1,12 @@
-//! campaign-trigger: the Lambda function of the schedule that runs every minute, and of the owner's own schedules.
+//! campaign-trigger: the Lambda function of the schedule that runs every minute while there is work, of the hour's net, and
+//! of the owner's own schedules.
 
 use std::time::Duration;
 
-use campaign_trigger::{App, Config, Wanted, finish, measure, obey, sweep, tick, watch as watch_campaigns};
+use campaign_trigger::{App, Config, Wanted, finish, measure, mend, obey, rest, sweep, tick, watch as watch_campaigns};
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
+use elevenwire::schedules::{Mended, Schedules};
 use elevenwire::store::Store;
 use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, telemetry};
@@ -23,12 +25,14 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let watch = Watch::of_process(env!("CARGO_PKG_NAME"), Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
-    let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
+    let aws = aws::config().await;
+    let sqs = aws_sdk_sqs::Client::new(&aws);
     let app = App {
         store: Store::new(config.database_url),
         calls: Queue::new(sqs.clone(), config.calls_queue_url),
         trunk_calls: Queue::new(sqs, config.trunk_calls_queue_url),
         dialling: config.dialling,
+        schedules: Schedules::new(aws_sdk_eventbridge::Client::new(&aws), &config.schedule_rules),
         ring_timeout_secs: config.ring_timeout_secs,
         draw: Box::new(rand::random),
     };
@@ -38,7 +42,12 @@ async fn main() -> Result<(), Error> {
             if event.payload.get("campaign_id").is_some() {
                 let wanted: Wanted = serde_json::from_value(event.payload)?;
                 obey(app, &wanted, Timestamp::now()).await?;
+                app.schedules.wake(&app.store, Timestamp::now()).await;
                 return Ok(json!({ "done": true }));
+            }
+            if event.payload["trigger"] == "net" {
+                let mended = mend(app, Timestamp::now()).await?;
+                return Ok(json!({ "mended": mended == Mended::WasAsleep }));
             }
             let begun = Instant::now();
             let (mut woken, mut attempts) = (0, 0);
@@ -54,6 +63,7 @@ async fn main() -> Result<(), Error> {
                 }
                 sleep(EVERY).await;
             }
+            rest(app, Timestamp::now()).await;
             Ok::<_, Error>(json!({ "woken": woken, "attempts": attempts }))
         }))
     }))

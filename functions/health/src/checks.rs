@@ -8,15 +8,19 @@ use elevenwire::auth::Tokens;
 use elevenwire::blobs::Blobs;
 use elevenwire::elevenlabs;
 use elevenwire::queue::{Load, Queue, QueueDown};
+use elevenwire::schedules::Schedules;
 use elevenwire::signalwire;
 use elevenwire::store::{Store, StoreError, migrations};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::{Check, Database, QueueLoad, Report, Status};
+use crate::{Check, Database, Depth, QueueLoad, Report, Status};
 
 /// How long a dependency may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Said of a database that was not asked.
+const ASLEEP: &str = "not asked: there is no work, the schedules are off, and it may sleep";
 
 /// What the function needs.
 #[derive(Debug)]
@@ -35,9 +39,13 @@ pub struct App {
     pub queues: Vec<(&'static str, Queue)>,
     /// Whether the vendor's door knows its addresses.
     pub addresses_limited: bool,
+    /// The trigger's schedule: while it is off, the database may sleep.
+    pub schedules: Schedules,
 }
 
-pub(crate) async fn run(app: &App, now: Timestamp) -> Report {
+/// Asks all of them; of the database only whoever does not mind that it wakes up.
+pub(crate) async fn run(app: &App, depth: Depth, now: Timestamp) -> Report {
+    let asleep = depth == Depth::LetSleep && is_asleep(app).await;
     let mut loads = Vec::new();
     let queues = async {
         let mut checks = Vec::new();
@@ -54,7 +62,7 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Report {
         checks
     };
     let mut known = Known::default();
-    let database = look(app, now, &mut known);
+    let database = async { if asleep { Ok(Some(ASLEEP.to_owned())) } else { look(app, now, &mut known).await } };
     let bucket = async { app.blobs.ping().await.map(|()| None) };
     let carrier = async { app.carrier.probe().await.map(|()| None) };
     let elevenlabs = async { app.elevenlabs.probe().await.map(|()| None) };
@@ -76,6 +84,7 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Report {
     Report {
         status,
         checked_at: now,
+        asleep,
         checks,
         last_webhook_age_secs: age(known.last_webhook),
         warnings: warnings(app),
@@ -83,6 +92,17 @@ pub(crate) async fn run(app: &App, now: Timestamp) -> Report {
         queues: loads,
         oldest_due_secs: age(known.oldest_due),
         oldest_unsettled_secs: age(known.oldest_unsettled),
+    }
+}
+
+/// Without an answer they count as on: then the database is asked.
+async fn is_asleep(app: &App) -> bool {
+    match app.schedules.are_on().await {
+        Ok(on) => !on,
+        Err(error) => {
+            tracing::warn!(error = %error, "whether the schedules are on is not known");
+            false
+        }
     }
 }
 

@@ -32,6 +32,9 @@ pub struct Report {
     pub status: Status,
     /// When it was asked.
     pub checked_at: Timestamp,
+    /// There is no work: the schedules are off, and the database was not asked, so that it can sleep.
+    #[serde(default)]
+    pub asleep: bool,
     /// Each dependency.
     pub checks: Vec<Check>,
     /// Seconds since the last post-call webhook; `null` when there never was one.
@@ -123,6 +126,8 @@ pub struct Config {
     pub queue_urls: [(&'static str, String); 7],
     /// Whether `ELEVENLABS_WEBHOOK_ALLOWED_IPS` names anybody.
     pub addresses_limited: bool,
+    /// `SCHEDULE_RULES`: the trigger's alone.
+    pub schedule_rules: String,
 }
 
 impl Config {
@@ -138,6 +143,7 @@ impl Config {
         let elevenlabs_key = env.secret("ELEVENLABS_API_KEY");
         let elevenlabs_url = env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned());
         let queue_urls = queue::all_of(&mut env);
+        let schedule_rules = env.required("SCHEDULE_RULES");
         let addresses_limited = env.optional("ELEVENLABS_WEBHOOK_ALLOWED_IPS").is_some();
         let tokens = env.with("API_TOKENS", Tokens::parse);
         let space = env.with("SIGNALWIRE_SPACE_URL", |text| SpaceUrl::parse(text).map_err(|error| error.to_string()));
@@ -152,16 +158,26 @@ impl Config {
             elevenlabs_key,
             queue_urls,
             addresses_limited,
+            schedule_rules,
         }))
     }
+}
+
+/// Whether a check may wake a database that sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Every dependency is asked.
+    All,
+    /// The database only while the schedules are on.
+    LetSleep,
 }
 
 /// Asks every dependency now and keeps the result.
 ///
 /// # Errors
 /// When the result cannot be kept; it was logged by then.
-pub async fn check(app: &App, now: Timestamp) -> Result<Report, BlobError> {
-    let report = Box::pin(checks::run(app, now)).await;
+pub async fn check(app: &App, depth: Depth, now: Timestamp) -> Result<Report, BlobError> {
+    let report = Box::pin(checks::run(app, depth, now)).await;
     for check in report.checks.iter().filter(|check| !check.ok) {
         let vendor = matches!(check.name.as_str(), "signalwire" | "elevenlabs");
         metrics::count(if vendor { metrics::VENDOR_CHECKS_FAILED } else { metrics::OWN_CHECKS_FAILED });
@@ -198,7 +214,7 @@ pub async fn answer(app: &App, request: &Inbound, now: Timestamp) -> Reply {
     }
     match app.tokens.authorize(request.header("authorization"), Scope::Read) {
         Err(problem) => problem.into(),
-        Ok(_) => match check(app, now).await {
+        Ok(_) => match check(app, Depth::All, now).await {
             Ok(report) => reply(&report),
             Err(error) => {
                 tracing::error!(error = %error, "the result could not be kept");

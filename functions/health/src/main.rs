@@ -6,10 +6,11 @@ use elevenwire::blobs::Blobs;
 use elevenwire::config::Env;
 use elevenwire::http::{Trigger, gateway_json};
 use elevenwire::queue::Queue;
+use elevenwire::schedules::Schedules;
 use elevenwire::store::Store;
 use elevenwire::telemetry::metrics::{self, Watch};
 use elevenwire::{aws, elevenlabs, http, signalwire, telemetry};
-use health::{App, Config, answer, check};
+use health::{App, Config, Depth, answer, check};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
@@ -36,6 +37,7 @@ async fn main() -> Result<(), Error> {
         )?,
         queues: config.queue_urls.into_iter().map(|(name, url)| (name, Queue::new(sqs.clone(), url))).collect(),
         addresses_limited: config.addresses_limited,
+        schedules: Schedules::new(aws_sdk_eventbridge::Client::new(&aws), &config.schedule_rules),
     };
     let (app, watch) = (&app, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
@@ -47,7 +49,7 @@ async fn main() -> Result<(), Error> {
                     metrics::answered(reply.status);
                     Ok::<_, Error>(gateway_json(&reply))
                 }
-                Trigger::Other => Ok(serde_json::to_value(check(app, now).await?)?),
+                Trigger::Other => Ok(serde_json::to_value(check(app, Depth::LetSleep, now).await?)?),
             }
         }))
     }))

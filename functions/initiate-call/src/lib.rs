@@ -60,6 +60,8 @@ pub struct Config {
     pub ring_timeout_secs: u32,
     /// `PUBLIC_BASE_URL`.
     pub public_base_url: String,
+    /// `SCHEDULE_RULES`.
+    pub schedule_rules: String,
     /// See [`Dialling::from_env`].
     pub dialling: Dialling,
 }
@@ -75,6 +77,7 @@ impl Config {
         let trunk_calls_queue_url = env.required("TRUNK_CALLS_QUEUE_URL");
         let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
         let public_base_url = env.required("PUBLIC_BASE_URL").trim_end_matches('/').to_owned();
+        let schedule_rules = env.required("SCHEDULE_RULES");
         let dialling = Dialling::from_env(&mut env);
         let tokens = env.with("API_TOKENS", Tokens::parse);
         env.finish(tokens.map(|tokens| Self {
@@ -84,6 +87,7 @@ impl Config {
             trunk_calls_queue_url,
             ring_timeout_secs,
             public_base_url,
+            schedule_rules,
             dialling,
         }))
     }

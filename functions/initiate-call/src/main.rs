@@ -2,6 +2,7 @@
 
 use elevenwire::config::Env;
 use elevenwire::queue::Queue;
+use elevenwire::schedules::Schedules;
 use elevenwire::store::Store;
 use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, http, telemetry};
@@ -13,7 +14,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::start();
     let watch = Watch::of_process(env!("CARGO_PKG_NAME"), jiff::Timestamp::now);
     let config = Config::from_env(Env::of_process())?;
-    let sqs = aws_sdk_sqs::Client::new(&aws::config().await);
+    let aws = aws::config().await;
+    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let schedules = Schedules::new(aws_sdk_eventbridge::Client::new(&aws), &config.schedule_rules);
     let app = App {
         store: Store::new(config.database_url),
         tokens: config.tokens,
@@ -23,7 +26,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         public_base_url: config.public_base_url,
         dialling: config.dialling,
     };
-    let app = &app;
-    http::serve(&watch, |request| async move { initiate(app, &request, jiff::Timestamp::now(), rand::random()).await })
-        .await
+    let (app, schedules) = (&app, &schedules);
+    http::serve(&watch, |request| async move {
+        let reply = initiate(app, &request, jiff::Timestamp::now(), rand::random()).await;
+        schedules.wake(&app.store, jiff::Timestamp::now()).await;
+        reply
+    })
+    .await
 }

@@ -12,6 +12,7 @@ use elevenwire::events::{Answer, pause};
 use elevenwire::retry::Failure;
 use elevenwire::store::Store;
 use elevenwire::store::outbox::{Next, Try};
+use elevenwire::telemetry::metrics;
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
@@ -212,20 +213,24 @@ async fn note(app: &App, tried: &Try, answer: Answer) -> Result<Published, Failu
     match answer {
         Answer::Taken => {
             app.store.taken(endpoint, &[event], now).await?;
+            metrics::count(metrics::EVENTS_PUBLISHED);
             Ok(Published { taken: 1, ..Published::default() })
         }
         Answer::Gone => {
             let because = "it answered 410 Gone";
             tracing::error!(alarm = "event_endpoint_disabled", endpoint.id = %endpoint, event.id = event, because, "an endpoint wants no events");
             app.store.disable_endpoint(endpoint, because, now).await?;
+            metrics::count(metrics::EVENTS_REFUSED);
             Ok(Published { refused: 1, ..Published::default() })
         }
         Answer::Refused(why, wish) => {
             let again = pause(tried.number, wish, (app.jitter)()).and_then(|pause| now.checked_add(pause).ok());
             let next = again.map_or(Next::GivenUp, Next::Again);
             app.store.refused(tried, &why, next, now).await?;
+            metrics::count(metrics::EVENTS_REFUSED);
             let given_up = usize::from(next == Next::GivenUp);
             if given_up > 0 {
+                metrics::count(metrics::EVENTS_GIVEN_UP);
                 tracing::error!(alarm = "event_given_up", endpoint.id = %endpoint, event.id = event, tries = tried.number, why, "an event was given up");
             } else {
                 tracing::warn!(endpoint.id = %endpoint, event.id = event, tries = tried.number, why, "an event was not taken");

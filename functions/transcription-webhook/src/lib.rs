@@ -42,6 +42,8 @@ pub struct Config {
     pub api_key: Secret,
     /// `ELEVENLABS_API_URL`.
     pub api_url: String,
+    /// `SCHEDULE_RULES`.
+    pub schedule_rules: String,
     /// `TRANSCRIPTIONS_QUEUE_URL`.
     pub queue_url: String,
     /// `DEAD_LETTER_QUEUE_URL`.
@@ -61,6 +63,7 @@ impl Config {
             bucket: env.required("S3_BUCKET"),
             api_key: env.secret("ELEVENLABS_API_KEY"),
             api_url: env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned()),
+            schedule_rules: env.required("SCHEDULE_RULES"),
             queue_url: env.required("TRANSCRIPTIONS_QUEUE_URL"),
             dead_letter_queue_url: env.required("DEAD_LETTER_QUEUE_URL"),
             opt_out: opt_out(&env),

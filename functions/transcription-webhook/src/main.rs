@@ -7,6 +7,7 @@ use elevenwire::blobs::Blobs;
 use elevenwire::config::Env;
 use elevenwire::elevenlabs::client::Client;
 use elevenwire::queue::{ConversationArrived, Worker};
+use elevenwire::schedules::Schedules;
 use elevenwire::store::Store;
 use elevenwire::telemetry::metrics::Watch;
 use elevenwire::{aws, http, telemetry};
@@ -21,6 +22,7 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_env(Env::of_process())?;
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
+    let schedules = Schedules::new(aws_sdk_eventbridge::Client::new(&aws), &config.schedule_rules);
     let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
     let app = App {
         store: Store::new(config.database_url),
@@ -28,11 +30,15 @@ async fn main() -> Result<(), Error> {
         elevenlabs: Client::new(http::client(Duration::from_secs(20))?, &config.api_url, config.api_key)?,
         opt_out: config.opt_out,
     };
-    let (app, worker, watch) = (&app, &worker, &watch);
+    let (app, worker, schedules, watch) = (&app, &worker, &schedules, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        let answer = worker.each(event.payload, |arrived: ConversationArrived| async move {
-            store(app, &arrived, jiff::Timestamp::now()).await
-        });
+        let answer = async {
+            let handle =
+                |arrived: ConversationArrived| async move { store(app, &arrived, jiff::Timestamp::now()).await };
+            let done = worker.each(event.payload, handle).await;
+            schedules.wake(&app.store, jiff::Timestamp::now()).await;
+            done
+        };
         Ok::<_, Error>(watch.invocation(Box::pin(answer)).await)
     }))
     .await

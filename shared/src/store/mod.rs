@@ -28,6 +28,7 @@ pub mod stops;
 pub mod suppressions;
 pub mod trunk;
 pub mod turns;
+pub mod wakefulness;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

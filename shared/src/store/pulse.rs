@@ -51,13 +51,32 @@ with recent as (
 select (select case when bool_or(told) then 0 else count(*) end from carrier)::float8,
     (select case when bool_or(told) then 0 else count(*) end from agent)::float8";
 
-/// Calls that were settled in a span of time; those that were asked for more than six hours earlier are left out.
+/// Calls that were settled in a span of time; those that were asked for more than six hours earlier are left out. The
+/// agent's response is the sum of the vendor's steps between the person's last word and the agent's first sound, by their
+/// medians; its analysis tells the sentiment where it collects an item of that name.
 pub const SETTLED: &str = "
-select c.outcome, c.duration_secs::float8, extract(epoch from v.started_at - c.answered_at)::float8,
+select c.outcome, lower(v.analysis #>> '{data_collection_results,sentiment,value}'), c.duration_secs::float8,
+    extract(epoch from v.started_at - c.answered_at)::float8,
+    extract(epoch from v.started_at - c.answered_at)::float8 + (
+        select min((turn ->> 'time_in_call_secs')::float8)
+        from jsonb_array_elements(case jsonb_typeof(v.messages) when 'array' then v.messages else '[]' end) turn
+        where turn ->> 'role' = 'agent' and turn ->> 'message' <> ''
+    ),
+    coalesce((v.latencies #>> '{convai_asr_trailing_service_latency,median_secs}')::float8, 0)
+        + (v.latencies #>> '{convai_llm_service_ttf_sentence,median_secs}')::float8
+        + (v.latencies #>> '{convai_tts_service_ttfb,median_secs}')::float8,
     v.duration_seconds::float8
 from calls c left join conversations v on v.conversation_id = c.conversation_id
 where coalesce(c.claimed_at, c.created_at) > $2 - interval '6 hours' and c.asks > 0
     and c.settled_at >= $1 and c.settled_at < $2";
+
+const SETTLED_METRICS: [Metric; 5] = [
+    metrics::CALL_DURATION,
+    metrics::ANSWER_TO_AGENT,
+    metrics::ANSWER_TO_FIRST_WORD,
+    metrics::AGENT_RESPONSE_TIME,
+    metrics::CONVERSATION_LENGTH,
+];
 
 /// Of the people who answered a campaign's calls in thirty days, the share that heard no agent: of the campaign with the
 /// largest, among those that a hundred answered, as its breaker counts. By `calls_people`.
@@ -88,9 +107,11 @@ impl Store {
         for row in client.query_typed(SETTLED, &span).await? {
             metrics::count(metrics::CALLS_SETTLED);
             metrics::count(of_outcome(row.get(0)));
-            let measures = [metrics::CALL_DURATION, metrics::ANSWER_TO_AGENT, metrics::CONVERSATION_LENGTH];
-            for (place, metric) in measures.into_iter().enumerate() {
-                if let Some(seconds) = row.get::<_, Option<f64>>(place + 1) {
+            if let Some(sentiment) = of_sentiment(row.get(1)) {
+                metrics::count(sentiment);
+            }
+            for (place, metric) in SETTLED_METRICS.into_iter().enumerate() {
+                if let Some(seconds) = row.get::<_, Option<f64>>(place + 2) {
                     // The two vendors' clocks differ.
                     metrics::add(metric, seconds.max(0.0));
                 }
@@ -108,6 +129,15 @@ impl Store {
         let row = session.client()?.query_typed_one(ABANDONMENT, &[(&now, Type::TIMESTAMPTZ)]).await?;
         metrics::add(metrics::ABANDONMENT_RATE, row.get::<_, f64>(0));
         Ok(())
+    }
+}
+
+fn of_sentiment(word: Option<&str>) -> Option<Metric> {
+    match word? {
+        "positive" => Some(metrics::SENTIMENT_POSITIVE),
+        "neutral" => Some(metrics::SENTIMENT_NEUTRAL),
+        "negative" => Some(metrics::SENTIMENT_NEGATIVE),
+        _ => None,
     }
 }
 

@@ -120,6 +120,12 @@ pub const CARRIER_QUEUE: Metric = stack("CarrierQueue", Unit::Count);
 pub const EVENTS_WAITING: Metric = stack("EventsWaiting", Unit::Count);
 /// How long the oldest of these has waited.
 pub const OLDEST_EVENT: Metric = stack("OldestEvent", Unit::Seconds);
+/// Events that an endpoint or the bus took.
+pub const EVENTS_PUBLISHED: Metric = stack("EventsPublished", Unit::Count);
+/// Tries that it did not take.
+pub const EVENTS_REFUSED: Metric = stack("EventsRefused", Unit::Count);
+/// Events that were given up at it.
+pub const EVENTS_GIVEN_UP: Metric = stack("EventsGivenUp", Unit::Count);
 /// Calls that ended lately, when the carrier told of none of them.
 pub const SILENT_CALLS: Metric = stack("SilentCalls", Unit::Count);
 /// Conversations that ended lately, when the agents' vendor told of none of them.
@@ -140,10 +146,22 @@ pub const CALLS_FAILED: Metric = stack("CallsFailed", Unit::Count);
 pub const CALL_DURATION: Metric = stack("CallDuration", Unit::Seconds);
 /// From the pick-up to the start of the conversation.
 pub const ANSWER_TO_AGENT: Metric = stack("AnswerToAgent", Unit::Seconds);
+/// From the pick-up to the agent's first word.
+pub const ANSWER_TO_FIRST_WORD: Metric = stack("AnswerToFirstWord", Unit::Seconds);
+/// From the end of the person's words to the agent's first sound, the usual one of a conversation.
+pub const AGENT_RESPONSE_TIME: Metric = stack("AgentResponseTime", Unit::Seconds);
+/// Conversations that the agent's analysis calls positive.
+pub const SENTIMENT_POSITIVE: Metric = stack("SentimentPositive", Unit::Count);
+/// Those that it calls neutral.
+pub const SENTIMENT_NEUTRAL: Metric = stack("SentimentNeutral", Unit::Count);
+/// Those that it calls negative.
+pub const SENTIMENT_NEGATIVE: Metric = stack("SentimentNegative", Unit::Count);
 /// How long the conversations took.
 pub const CONVERSATION_LENGTH: Metric = stack("ConversationLength", Unit::Seconds);
 /// Of a hundred people who answered, those who heard no agent: the campaign with the most.
 pub const ABANDONMENT_RATE: Metric = stack("AbandonmentRate", Unit::Percent);
+/// Whether there was work and a schedule was off, as the hour's net found: 1 or 0.
+pub const WORK_WHILE_ASLEEP: Metric = stack("WorkWhileAsleep", Unit::Count);
 /// Health checks of the vendors that failed.
 pub const VENDOR_CHECKS_FAILED: Metric = stack("VendorChecksFailed", Unit::Count);
 /// Health checks of what is ours that failed.

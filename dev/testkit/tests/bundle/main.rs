@@ -18,6 +18,7 @@ mod load;
 mod operations;
 mod outage;
 mod permissions;
+mod sleeping;
 mod stack;
 mod trunk;
 mod webhooks;

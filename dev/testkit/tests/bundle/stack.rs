@@ -154,9 +154,23 @@ impl Stack {
 
     /// A number that a query answers.
     pub async fn count(&self, sql: &str) -> i64 {
+        self.database().await.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// A text that a query answers.
+    pub async fn text(&self, sql: &str) -> String {
+        self.database().await.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// Changes the database.
+    pub async fn execute(&self, sql: &str) {
+        self.database().await.batch_execute(sql).await.unwrap();
+    }
+
+    async fn database(&self) -> tokio_postgres::Client {
         let (client, connection) = tokio_postgres::connect(self.setting("DATABASE_URL"), NoTls).await.unwrap();
         tokio::spawn(connection);
-        client.query_one(sql, &[]).await.unwrap().get(0)
+        client
     }
 
     /// Waits until a query answers a number, and tells how long that took.

@@ -28,6 +28,7 @@ mod reading_plans;
 mod replaying;
 mod reporting;
 mod settling;
+mod sleeping;
 mod stopping;
 mod suppressing;
 mod telling;

@@ -10,6 +10,7 @@ use elevenwire::telemetry::metrics::NAMESPACE;
 use serde_json::{Value, json};
 use testkit::World;
 use testkit::database::Database;
+use testkit::listener::Listener;
 use testkit::plenty::fill;
 
 use super::reading_plans::assert_indexed;
@@ -181,6 +182,78 @@ async fn a_call_that_nobody_brings_home_grows_old() {
     let now = pulse(&world).await;
     assert!(now["OldestUnsettled"].as_f64().unwrap() > 3600.0, "{now}");
     assert_eq!(world.view(call_id).await["settled_at"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settled_call_tells_how_soon_the_agent_spoke_and_how_it_went() {
+    let world = World::start().await;
+    let call_id = world.call("+14155550123").await;
+    world.settled(call_id).await;
+    let sql = format!(
+        r#"update conversations v set started_at = c.answered_at + interval '2 seconds', messages = '[
+                {{ "role": "user", "message": "Hello?", "time_in_call_secs": 0 }},
+                {{ "role": "agent", "message": null, "time_in_call_secs": 0 }},
+                {{ "role": "agent", "message": "Hello.", "time_in_call_secs": 1 }},
+                {{ "role": "agent", "message": "Bye.", "time_in_call_secs": 9 }}]',
+            latencies = '{{ "convai_asr_trailing_service_latency": {{ "median_secs": 0.25 }},
+                "convai_llm_service_ttf_sentence": {{ "median_secs": 0.5 }},
+                "convai_tts_service_ttfb": {{ "median_secs": 0.125 }} }}',
+            analysis = '{{ "data_collection_results": {{ "sentiment": {{ "value": "Negative" }} }} }}'
+        from calls c where c.id = '{call_id}' and v.conversation_id = c.conversation_id"#
+    );
+    world.database.client().await.batch_execute(&sql).await.unwrap();
+    world.clock.advance(Duration::from_mins(1));
+    let now = pulse(&world).await;
+    for (metric, value) in [
+        ("AnswerToAgent", 2.0),
+        ("AnswerToFirstWord", 3.0),
+        ("AgentResponseTime", 0.875),
+        ("SentimentNegative", 1.0),
+        ("CallsSettled", 1.0),
+    ] {
+        assert_eq!(now[metric], value, "{metric}");
+    }
+    assert_eq!((now.get("SentimentPositive"), now.get("SentimentNeutral")), (None, None));
+    follows_the_format(&now);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_without_turns_metrics_or_sentiment_tells_none() {
+    let world = World::start().await;
+    let call_id = world.call("+14155550123").await;
+    world.settled(call_id).await;
+    let sql = "update conversations set messages = null, latencies = '{}', analysis = null";
+    world.database.client().await.batch_execute(sql).await.unwrap();
+    world.clock.advance(Duration::from_mins(1));
+    let now = pulse(&world).await;
+    assert_eq!(now["CallsSettled"], 1.0);
+    for metric in ["AnswerToFirstWord", "AgentResponseTime", "SentimentPositive", "SentimentNegative"] {
+        assert_eq!(now.get(metric), None, "{metric}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_counted_by_what_became_of_their_tries() {
+    let world = World::start().await;
+    let client = world.database.client().await;
+    let listener = Listener::start().await;
+    let endpoint = json!({ "url": listener.url() });
+    assert_eq!(world.send(http::Method::POST, "/api/event-endpoints", Some(&endpoint), &[]).await.0, 201);
+    let emit = async |subject: &str| {
+        client.execute("select emit('call.blocked', $1, $2, '{}')", &[&subject, &world.clock.now()]).await.unwrap();
+        world.publish().await;
+    };
+    listener.answer(500);
+    emit("a").await;
+    let last = "update outbox_deliveries set attempts = 1000, next_at = $1";
+    client.execute(last, &[&world.clock.now()]).await.unwrap();
+    world.publish().await;
+    listener.answer(200);
+    emit("b").await;
+    let told = world.metrics();
+    for (metric, count) in [("EventsRefused", 2.0), ("EventsGivenUp", 1.0), ("EventsPublished", 1.0)] {
+        assert_eq!(total(&told, "publish-events", metric), count, "{metric}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -135,7 +135,7 @@ fn form(visit: &Visit, agents: &[Agent], draft: &Draft) -> Markup {
         @if !draft.errors.is_empty() { p class="notice bad" role="alert" { "It was not made: see what is marked below." } }
         form method="post" action=(visit.to("campaigns/new")) class="stack wide" {
             (visit.seal())
-            (draft.input("name", "Name", html! { input id="name" name="name" value=(field(draft.fields, "name")) required maxlength="200" aria-describedby="name-wrong"; }))
+            (draft.input("name", "Name", &html! { input id="name" name="name" value=(field(draft.fields, "name")) required maxlength="200" aria-describedby="name-wrong"; }))
             (draft.choice("agent", "Agent", if agents.len() > 1 { Some("Choose") } else { None }, &agent))
             (draft.choice("from", "Caller id", Some("Any of the agent's"), &from))
             (draft.choice("purpose", "Purpose (what the law asks differs, so there is no default)", Some("Choose"), &purposes))
@@ -143,7 +143,7 @@ fn form(visit: &Visit, agents: &[Agent], draft: &Draft) -> Markup {
                 legend { "What a marketing call must say" }
                 p class="hint" { "All four, for marketing; else they may be left out. They reach the agent as variables." }
                 @for (name, label, example) in TEXTS {
-                    (draft.input(name, label, html! { input id=(name) name=(name) value=(field(draft.fields, name)) maxlength="1000" placeholder=(example) aria-describedby={ (name) "-wrong" }; }))
+                    (draft.input(name, label, &html! { input id=(name) name=(name) value=(field(draft.fields, name)) maxlength="1000" placeholder=(example) aria-describedby={ (name) "-wrong" }; }))
                 }
             }
             (hours(draft))
@@ -184,19 +184,19 @@ impl Draft<'_> {
         } }
     }
 
-    fn input(&self, name: &str, label: &str, input: Markup) -> Markup {
+    fn input(&self, name: &str, label: &str, input: &Markup) -> Markup {
         html! { div { label for=(name) { span { (label) } } (input) (self.wrong(name)) } }
     }
 
     fn number(&self, name: &str, label: &str, least: &str, most: &str, step: &str) -> Markup {
         let value = field(self.fields, name);
-        self.input(name, label, html! { input id=(name) type="number" name=(name) value=(value) min=(least) max=(most) step=(step) aria-describedby={ (name) "-wrong" }; })
+        self.input(name, label, &html! { input id=(name) type="number" name=(name) value=(value) min=(least) max=(most) step=(step) aria-describedby={ (name) "-wrong" }; })
     }
 
     /// One of several; `none` is what stands for nothing.
     fn choice(&self, name: &str, label: &str, none: Option<&str>, choices: &[(&str, String)]) -> Markup {
         let chosen = field(self.fields, name);
-        self.input(name, label, html! { select id=(name) name=(name) required[name != "from"] aria-describedby={ (name) "-wrong" } {
+        self.input(name, label, &html! { select id=(name) name=(name) required[name != "from"] aria-describedby={ (name) "-wrong" } {
             @if let Some(none) = none { option value="" { (none) } }
             @for (value, words) in choices { option value=(value) selected[*value == chosen] { (text::plain(words)) } }
         } })
