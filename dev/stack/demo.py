@@ -24,9 +24,9 @@ RETRIES: dict[str, Any] = {
     "failed": {"delay_secs": 3, "most": 1},
 }
 # When some are on the line and some still wait.
-PAUSE_AFTER_SECS, PAUSE_SECS = 5.0, 2.0
+PAUSE_AFTER_SECS, PAUSE_SECS = 4.0, 2.0
 # How much faster than in earnest calls pass.
-TIME_SCALE = 20
+TIME_SCALE = 25
 
 
 @dataclass(frozen=True)
