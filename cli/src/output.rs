@@ -106,6 +106,16 @@ pub(crate) fn entries<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value[name].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
+/// What something cost: all together, and whose part is how much.
+pub(crate) fn cost(cost: &Value) -> String {
+    let part = |name: &str| cost[name].as_f64();
+    let Some(usd) = part("usd") else { return "-".to_owned() };
+    let [carrier, agent, aws, estimated] =
+        ["carrier_usd", "agent_usd", "aws_usd", "estimated_usd"].map(|name| part(name).unwrap_or(0.0));
+    let told = if estimated > 0.0 { format!("; ${estimated:.4} of it is an estimate") } else { String::new() };
+    format!("${usd:.4} (carrier ${carrier:.4}, agent ${agent:.4}, AWS ${aws:.4}{told})")
+}
+
 /// A number with its thousands apart.
 pub(crate) fn count(value: &Value) -> String {
     let Some(number) = value.as_u64() else { return text(value) };

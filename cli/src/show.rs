@@ -83,6 +83,7 @@ pub(crate) fn human(call: &Value, link: Option<&str>) -> String {
         ("settled", time(&call["settled_at"])),
         ("missing", it("missing")),
         ("lasted", seconds(&call["duration_secs"])),
+        ("cost", output::cost(&call["cost"])),
         ("carrier", it("carrier_sid")),
         ("SIP", it("sip_code")),
         ("reason", it("reason")),

@@ -14,12 +14,16 @@ DIALLING_FILE = "shared/src/dialling.rs"
 # Played only on the local stack, which is proved by the addresses of both vendors.
 PLAYED = "GUARD_CLOCK_OFFSET_SECS SIGNALWIRE_SPACE_URL ELEVENLABS_API_URL"
 DIALLING = f" SIGNALWIRE_CALLS_PER_SECOND SINGLE_CALLS_EVERY ELEVENLABS_CONCURRENCY OWN_NUMBERS {PLAYED}"
+# Where the prices of whoever adds up costs are read, by `Tariff::from_env`.
+TARIFF_FILE = "shared/src/cost.rs"
+TARIFF = " CARRIER_USD_PER_MINUTE AGENT_USD_PER_MINUTE AWS_USD_PER_CALL"
 
 # What a function reads from its environment, and nothing besides. The crates have the same list in their `from_env`.
 ENVIRONMENT = {
     "initiate-call": (
         "DATABASE_URL API_TOKENS CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS PUBLIC_BASE_URL SCHEDULE_RULES"
         + DIALLING
+        + TARIFF
     ),
     "place-call": (
         "DATABASE_URL SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN PUBLIC_BASE_URL CALLS_QUEUE_URL "
@@ -43,10 +47,10 @@ ENVIRONMENT = {
     "audio-webhook": (
         "DATABASE_URL S3_BUCKET ELEVENLABS_API_KEY ELEVENLABS_API_URL RECORDINGS_QUEUE_URL DEAD_LETTER_QUEUE_URL"
     ),
-    "import-contacts": "DATABASE_URL S3_BUCKET IMPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL" + DIALLING,
+    "import-contacts": "DATABASE_URL S3_BUCKET IMPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL" + DIALLING + TARIFF,
     "export-records": "DATABASE_URL S3_BUCKET EXPORTS_QUEUE_URL DEAD_LETTER_QUEUE_URL",
     "campaign-trigger": (
-        "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS SCHEDULE_RULES" + DIALLING
+        "DATABASE_URL CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_TIMEOUT_SECS SCHEDULE_RULES" + DIALLING + TARIFF
     ),
     "publish-events": "DATABASE_URL EVENT_BUS_NAME SIGNALWIRE_SPACE_URL ELEVENLABS_API_URL",
     "reconcile": (
@@ -57,7 +61,7 @@ ENVIRONMENT = {
     "api": (
         "DATABASE_URL API_TOKENS S3_BUCKET CALLS_QUEUE_URL TRUNK_CALLS_QUEUE_URL CALL_EVENTS_QUEUE_URL "
         "TRANSCRIPTIONS_QUEUE_URL RECORDINGS_QUEUE_URL IMPORTS_QUEUE_URL EXPORTS_QUEUE_URL CALL_TIMEOUT_SECS "
-        "SCHEDULE_RULES" + DIALLING
+        "SCHEDULE_RULES" + DIALLING + TARIFF
     ),
     "health": (
         "DATABASE_URL API_TOKENS S3_BUCKET SIGNALWIRE_PROJECT_ID SIGNALWIRE_SPACE_URL SIGNALWIRE_API_TOKEN "
@@ -192,6 +196,14 @@ def test_the_dialling_settings_go_to_whoever_reads_them(template: Template, root
     else:
         assert not given & settings - set(PLAYED.split())
         assert "GUARD_CLOCK_OFFSET_SECS" not in given
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_the_prices_go_to_whoever_adds_up_costs(template: Template, root: Path, name: str) -> None:
+    prices = names_in((root / TARIFF_FILE).read_text())
+    assert prices == set(TARIFF.split())
+    given = set(template.functions[name].variables)
+    assert given & prices == (prices if "Tariff::from_env" in code_of(root, name) else set())
 
 
 def code_of(root: Path, name: str) -> str:

@@ -13,6 +13,7 @@ pub mod campaign;
 pub mod clock;
 pub mod config;
 pub mod contact;
+pub mod cost;
 pub mod crash;
 pub mod dialling;
 pub mod elevenlabs;

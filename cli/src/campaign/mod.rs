@@ -175,6 +175,11 @@ fn human(campaign: &Value) -> String {
         ("calling", count(&progress["calling"])),
         ("done", count(&progress["done"])),
         ("outcomes", outcomes(progress)),
+        ("cost", output::cost(&campaign["cost"])),
+        (
+            "in the end",
+            campaign["cost"]["forecast_usd"].as_f64().map_or_else(|| "-".to_owned(), |usd| format!("about ${usd:.2}")),
+        ),
     ]));
     page
 }

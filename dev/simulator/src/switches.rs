@@ -49,6 +49,8 @@ pub const ERROR_CODE: Switch = switch("error_code", &["documented", "number", "s
 pub const CREATE_STATUS: Switch = switch("create_status", &["200", "201"]);
 /// Call object: as documented, with strings for numbers, or only `sid` and `status` (lists stay whole).
 pub const CALL_OBJECT: Switch = switch("call_object", &["documented", "strings", "minimal"]);
+/// When an ended call has its price: at once, a minute later, or never.
+pub const CALL_PRICE: Switch = switch("call_price", &["at_once", "late", "never"]);
 /// Whether callbacks have `SequenceNumber`.
 pub const SEQUENCE_NUMBER: Switch = switch("sequence_number", &["present", "absent"]);
 /// Whether final callbacks have the `Audio…` keys.
@@ -132,6 +134,7 @@ pub const TABLE: &[Switch] = &[
     ERROR_CODE,
     CREATE_STATUS,
     CALL_OBJECT,
+    CALL_PRICE,
     SEQUENCE_NUMBER,
     AUDIO_KEYS,
     BACKLOG_FULL,

@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use elevenwire::auth::Scope;
 use elevenwire::campaign;
+use elevenwire::cost::Spend;
 use elevenwire::http::Reply;
 use elevenwire::problem::{FieldError, Problem};
 use elevenwire::queue::CallCommand;
@@ -56,11 +57,10 @@ pub(crate) async fn known(app: &App, text: &str) -> Result<Campaign, Answer> {
     found.ok_or_else(missing)
 }
 
-fn view(campaign: &Campaign, progress: Option<&Progress>) -> Value {
+fn view(campaign: &Campaign, progress: &Progress, spend: &Spend) -> Value {
     let mut view = serde_json::to_value(campaign).unwrap_or_default();
-    if let Some(progress) = progress {
-        view["progress"] = serde_json::to_value(progress).unwrap_or_default();
-    }
+    view["progress"] = serde_json::to_value(progress).unwrap_or_default();
+    view["cost"] = serde_json::to_value(spend).unwrap_or_default();
     view
 }
 
@@ -76,7 +76,7 @@ async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) ->
     let campaign = wished(&app, &json_of(&headers, &body)?).await?;
     let campaign = stored(&app, campaign).await?;
     let location = format!("/api/campaigns/{}", campaign.id);
-    Ok(Reply::json(201, &view(&campaign, Some(&Progress::default()))).with("Location", location).into())
+    Ok(Reply::json(201, &view(&campaign, &Progress::default(), &Spend::default())).with("Location", location).into())
 }
 
 /// The campaign that `body` asks for, which is not stored yet.
@@ -140,7 +140,14 @@ async fn read(State(app): State<Arc<App>>, Path(id): Path<String>, headers: Head
 
 async fn answer(app: &App, campaign: &Campaign) -> Answered {
     let progress = app.store.progress(campaign.id).await.map_err(|error| unavailable(&error))?;
-    Ok(Reply::json(200, &view(campaign, Some(&progress))).into())
+    let spend = spend(app, campaign, &progress).await?;
+    Ok(Reply::json(200, &view(campaign, &progress, &spend)).into())
+}
+
+/// What it has cost, and what it will have.
+pub(crate) async fn spend(app: &App, campaign: &Campaign, progress: &Progress) -> Result<Spend, Answer> {
+    let cost = app.store.campaign_cost(campaign.id, (app.now)()).await.map_err(|error| unavailable(&error))?;
+    Ok(Spend::of(cost, progress.done, progress.waiting + progress.calling))
 }
 
 /// Changes a campaign: what is sent replaces what is there (RFC 7396). Agent and purpose stay.

@@ -30,6 +30,7 @@ use axum::routing::get;
 use elevenwire::auth::{Caller, Scope, Tokens};
 use elevenwire::blobs::Blobs;
 use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::cost::Tariff;
 use elevenwire::dialling::Dialling;
 use elevenwire::http::{Reply, json_body};
 use elevenwire::problem::{FieldError, Problem};
@@ -88,6 +89,8 @@ pub struct Config {
     pub schedule_rules: String,
     /// See [`Dialling::from_env`].
     pub dialling: Dialling,
+    /// See [`Tariff::from_env`].
+    pub tariff: Tariff,
     /// `CALL_TIMEOUT_SECS`.
     pub ring_timeout_secs: u32,
     /// `S3_BUCKET`.
@@ -105,6 +108,7 @@ impl Config {
         let database_url = env.secret("DATABASE_URL");
         let schedule_rules = env.required("SCHEDULE_RULES");
         let dialling = Dialling::from_env(&mut env);
+        let tariff = Tariff::from_env(&mut env);
         let ring_timeout_secs = env.parsed("CALL_TIMEOUT_SECS", 60);
         let tokens = env.with("API_TOKENS", Tokens::parse);
         let bucket = env.required("S3_BUCKET");
@@ -114,6 +118,7 @@ impl Config {
             tokens,
             schedule_rules,
             dialling,
+            tariff,
             ring_timeout_secs,
             bucket,
             queue_urls,

@@ -23,7 +23,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let [(_, calls), _, _, _, _, (_, imports), (_, exports)] = queues.clone();
     let schedules = Schedules::new(aws_sdk_eventbridge::Client::new(&aws), &config.schedule_rules);
     let app = App {
-        store: Store::new(config.database_url),
+        store: Store::new(config.database_url).with_tariff(config.tariff),
         tokens: config.tokens,
         calls,
         blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),

@@ -8,6 +8,7 @@ mod watch;
 use elevenwire::call::Connect;
 use elevenwire::campaign::State;
 use elevenwire::config::{Env, Misconfigured, Secret};
+use elevenwire::cost::Tariff;
 use elevenwire::dialling::Dialling;
 use elevenwire::queue::{CallCommand, Queue};
 use elevenwire::retry::Failure;
@@ -128,6 +129,8 @@ pub struct Config {
     pub schedule_rules: String,
     /// See [`Dialling::from_env`].
     pub dialling: Dialling,
+    /// See [`Tariff::from_env`].
+    pub tariff: Tariff,
     /// `CALL_TIMEOUT_SECS`.
     pub ring_timeout_secs: u32,
 }
@@ -140,6 +143,7 @@ impl Config {
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let config = Self {
             dialling: Dialling::from_env(&mut env),
+            tariff: Tariff::from_env(&mut env),
             ring_timeout_secs: env.parsed("CALL_TIMEOUT_SECS", 60),
             schedule_rules: env.required("SCHEDULE_RULES"),
             database_url: env.secret("DATABASE_URL"),

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Error> {
     let aws = aws::config().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let app = App {
-        store: Store::new(config.database_url),
+        store: Store::new(config.database_url).with_tariff(config.tariff),
         calls: Queue::new(sqs.clone(), config.calls_queue_url),
         trunk_calls: Queue::new(sqs, config.trunk_calls_queue_url),
         dialling: config.dialling,

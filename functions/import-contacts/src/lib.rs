@@ -10,6 +10,7 @@ use elevenwire::blobs::Blobs;
 pub use elevenwire::clock::Clock;
 use elevenwire::config::{Env, Misconfigured, Secret};
 use elevenwire::contact::forecast::{self, Asking, Forecast, Group};
+use elevenwire::cost::Tariff;
 use elevenwire::dialling::Dialling;
 use elevenwire::guard::Rules;
 use elevenwire::queue::ImportTask;
@@ -55,6 +56,8 @@ pub struct Config {
     pub dead_letter_queue_url: String,
     /// See [`Dialling::from_env`].
     pub dialling: Dialling,
+    /// See [`Tariff::from_env`].
+    pub tariff: Tariff,
 }
 
 impl Config {
@@ -65,6 +68,7 @@ impl Config {
     pub fn from_env(mut env: Env) -> Result<Self, Misconfigured> {
         let config = Self {
             dialling: Dialling::from_env(&mut env),
+            tariff: Tariff::from_env(&mut env),
             database_url: env.secret("DATABASE_URL"),
             bucket: env.required("S3_BUCKET"),
             queue_url: env.required("IMPORTS_QUEUE_URL"),
@@ -132,7 +136,8 @@ async fn run(app: &App, job: &Job, clock: Clock<'_>) -> Result<(), Stop> {
     // Half of the time is the taking over's, which is one statement that cannot be asked how far it is.
     let read = reading::read(app, job, asking, clock, clock.left(LAST_WORD) / 2).await?;
     let likely = app.store.forecast_import(job).await?;
-    let outcome = forecast(job, &read, likely, &rules, &app.dialling);
+    let a_person = app.store.cost_of_a_person(job.campaign_id).await?;
+    let outcome = forecast(job, &read, likely, &rules, &app.dialling).priced(a_person);
     let finish = |forecast| Finish {
         staged: read.staged,
         columns: read.columns.as_ref(),
@@ -179,6 +184,8 @@ fn forecast(job: &Job, read: &Read, likely: Vec<Likely>, rules: &Rules, dialling
         first_call: None,
         last_call: None,
         rate: rate(job, dialling),
+        cost_usd: 0.0,
+        usd_a_person: 0.0,
     };
     let mut groups = Vec::new();
     for group in likely {

@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let worker = Worker::new(&sqs, config.queue_url, config.dead_letter_queue_url);
     let app = App {
-        store: Store::new(config.database_url),
+        store: Store::new(config.database_url).with_tariff(config.tariff),
         blobs: Blobs::new(aws_sdk_s3::Client::new(&aws), config.bucket),
         dialling: config.dialling,
     };

@@ -5,6 +5,7 @@ mod request;
 use elevenwire::auth::{Caller, Scope, Tokens};
 use elevenwire::call::Connect;
 use elevenwire::config::{Env, Misconfigured};
+use elevenwire::cost::Tariff;
 use elevenwire::dialling::Dialling;
 use elevenwire::guard::Decision;
 use elevenwire::http::{Inbound, Reply, json_body};
@@ -64,6 +65,8 @@ pub struct Config {
     pub schedule_rules: String,
     /// See [`Dialling::from_env`].
     pub dialling: Dialling,
+    /// See [`Tariff::from_env`].
+    pub tariff: Tariff,
 }
 
 impl Config {
@@ -79,6 +82,7 @@ impl Config {
         let public_base_url = env.required("PUBLIC_BASE_URL").trim_end_matches('/').to_owned();
         let schedule_rules = env.required("SCHEDULE_RULES");
         let dialling = Dialling::from_env(&mut env);
+        let tariff = Tariff::from_env(&mut env);
         let tokens = env.with("API_TOKENS", Tokens::parse);
         env.finish(tokens.map(|tokens| Self {
             database_url,
@@ -89,6 +93,7 @@ impl Config {
             public_base_url,
             schedule_rules,
             dialling,
+            tariff,
         }))
     }
 }

@@ -18,7 +18,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let schedules = Schedules::new(aws_sdk_eventbridge::Client::new(&aws), &config.schedule_rules);
     let app = App {
-        store: Store::new(config.database_url),
+        store: Store::new(config.database_url).with_tariff(config.tariff),
         tokens: config.tokens,
         calls: Queue::new(sqs.clone(), config.calls_queue_url),
         trunk_calls: Queue::new(sqs, config.trunk_calls_queue_url),

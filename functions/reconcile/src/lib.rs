@@ -5,6 +5,7 @@
 
 mod calls;
 mod conversations;
+mod prices;
 mod report;
 mod selfcare;
 mod trunk;
@@ -80,6 +81,8 @@ pub struct Summary {
     pub fetched: usize,
     /// Recordings that were asked for.
     pub audio_wanted: usize,
+    /// Calls whose price was found.
+    pub priced: usize,
     /// Things that could not be done now; the next run tries them again.
     pub failed: usize,
 }
@@ -210,6 +213,10 @@ pub async fn settle(app: &App, now: Timestamp, budget: Budget) -> Result<Summary
     for export_id in app.store.exports_overdue(now, MOST).await? {
         tracing::info!(export.id = %export_id, "overdue");
         app.exports.send(&ExportTask { export_id }).await?;
+    }
+    match prices::look(app, now, budget).await {
+        Ok(priced) => summary.priced = priced,
+        Err(failure) => count(&mut summary.failed, "prices", Err(failure)),
     }
     count(&mut summary.failed, "webhook", selfcare::look(app).await);
     app.store.take_abandonment(now).await?;

@@ -177,9 +177,20 @@ pub struct Forecast {
     pub last_call: Option<Timestamp>,
     /// Calls a second.
     pub rate: f64,
+    /// What they would cost, US dollars: so much for each of the callable.
+    pub cost_usd: f64,
+    /// … as the agent's last calls cost, or, before there are enough, for a minute of talk.
+    pub usd_a_person: f64,
 }
 
 impl Forecast {
+    /// With what it would cost at so much a person.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "there are far fewer people than 2^52")]
+    pub fn priced(self, usd_a_person: f64) -> Self {
+        Self { cost_usd: usd_a_person * self.callable as f64, usd_a_person, ..self }
+    }
+
     /// In one sentence; times are those of `zone`, days are named where they are not today.
     #[must_use]
     pub fn sentence(&self, zone: &TimeZone, now: Timestamp) -> String {
@@ -202,6 +213,7 @@ impl Forecast {
         if self.not_reached > 0 {
             let _ = write!(text, ", {} not reached before its end", n(self.not_reached));
         }
+        let _ = write!(text, ", about ${:.2} at ${:.4} a person", self.cost_usd, self.usd_a_person);
         text
     }
 }
@@ -308,11 +320,13 @@ mod tests {
             first_call: Some(at("2026-11-24T17:00:00Z")),
             last_call: Some(at("2026-11-25T00:40:00Z")),
             rate: 1.0,
+            cost_usd: 1142.0,
+            usd_a_person: 0.1,
         };
         let zone = TimeZone::get("America/Los_Angeles").unwrap();
         assert_eq!(
             forecast.sentence(&zone, at("2026-11-24T15:00:00Z")),
-            "11,420 callable, 310 suppressed, 12 without a zone, 95 without consent, first call 09:00, last 16:40 at 1 a second"
+            "11,420 callable, 310 suppressed, 12 without a zone, 95 without consent, first call 09:00, last 16:40 at 1 a second, about $1142.00 at $0.1000 a person"
         );
         assert!(forecast.sentence(&TimeZone::UTC, at("2026-11-20T15:00:00Z")).contains("first call 2026-11-24 17:00"));
         assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use reqwest::{RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -28,7 +29,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(30);
 const ASK_AGAIN_AFTER_MENDING: Duration = Duration::from_mins(15);
 /// A page of 1,000 calls has about 1.2 MB.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
-/// 200,000 calls between one pair of numbers: past that the list is not worth believing.
+/// 200,000 calls: past that a list is not worth believing.
 const MOST_PAGES: usize = 200;
 
 /// A client of one project of one space.
@@ -147,8 +148,21 @@ impl Client {
     /// # Errors
     /// When a page cannot be had, or points out of the space.
     pub async fn list_calls(&self, to: &PhoneNumber, from: &PhoneNumber) -> Result<Vec<CallRecord>, Failure> {
+        self.list(&[("To", to.as_str()), ("From", from.as_str())]).await
+    }
+
+    /// All calls that were dialled in a span of time, with the legs that they made. All pages or an error.
+    ///
+    /// # Errors
+    /// As [`Client::list_calls`].
+    pub async fn list_started(&self, from: Timestamp, until: Timestamp) -> Result<Vec<CallRecord>, Failure> {
+        let gmt = |at: Timestamp| at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        self.list(&[("StartTime>", &gmt(from)), ("StartTime<", &gmt(until))]).await
+    }
+
+    async fn list(&self, filters: &[(&str, &str)]) -> Result<Vec<CallRecord>, Failure> {
         let mut url = self.calls(None);
-        url.query_pairs_mut().extend_pairs([("To", to.as_str()), ("From", from.as_str()), ("PageSize", "1000")]);
+        url.query_pairs_mut().extend_pairs(filters).append_pair("PageSize", "1000");
         let mut calls = Vec::new();
         let mut seen = HashSet::new();
         for _ in 0..MOST_PAGES {

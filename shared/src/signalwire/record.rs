@@ -37,6 +37,8 @@ pub struct CallRecord {
     pub parent_call_sid: Option<String>,
     /// What it cost, in the account's currency, as the carrier writes it.
     pub price: Option<String>,
+    /// That currency.
+    pub price_unit: Option<String>,
 }
 
 impl CallRecord {
@@ -59,7 +61,16 @@ impl CallRecord {
             sip_result_code: text("sip_result_code").and_then(|code| code.parse().ok()),
             parent_call_sid: text("parent_call_sid"),
             price: text("price"),
+            price_unit: text("price_unit"),
         })
+    }
+
+    /// What it cost, US dollars; the carrier writes it with and without a minus. `None`: not told, or in another currency.
+    #[must_use]
+    pub fn usd(&self) -> Option<f64> {
+        let dollars = self.price_unit.as_deref().is_none_or(|unit| unit.eq_ignore_ascii_case("USD"));
+        let price = self.price.as_deref().filter(|_| dollars)?.parse::<f64>().ok()?;
+        price.is_finite().then(|| price.abs())
     }
 }
 

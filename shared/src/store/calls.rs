@@ -7,6 +7,7 @@ use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::claims::{ASKER_LIVES_SECS, TRUNK_ASKER_LIVES_SECS};
+use super::costs::PRICED_AFTER_MINUTES;
 use super::{Store, StoreError, commit};
 use crate::call::fold::{Folded, fold};
 use crate::call::{AnsweredBy, Connect, Event, Fact, State};
@@ -83,7 +84,14 @@ async fn write(tx: &Transaction<'_>, call_id: Uuid, call: &Folded, now: Timestam
     tx.execute_typed(
         "update calls set state = $2, outcome = $3, outcome_final = $4, reason = $5, asks = $6, carrier_sid = $7,
              double_dial = $8, agent_connected = $9, placed_at = $10, ringing_at = $11, answered_at = $12, ended_at = $13,
-             duration_secs = $14, sip_code = $15, answered_by = $16, updated_at = $17
+             duration_secs = $14, sip_code = $15, answered_by = $16, updated_at = $17,
+             -- What the carrier charged is looked up a while after the end, and again when a second dial is found.
+             price_at = case
+                 when $2 <> 'ended' or $7::text is null or connect <> 'sip' then price_at
+                 when $8 and not double_dial then $17::timestamptz + make_interval(mins => $18)
+                 when carrier_price is null and price_looks = 0
+                     then coalesce(price_at, $17::timestamptz + make_interval(mins => $18))
+                 else price_at end
          where id = $1 and (state, outcome, outcome_final, reason, asks, carrier_sid, double_dial, agent_connected,
              placed_at, ringing_at, answered_at, ended_at, duration_secs, sip_code, answered_by)
              is distinct from ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
@@ -105,6 +113,7 @@ async fn write(tx: &Transaction<'_>, call_id: Uuid, call: &Folded, now: Timestam
             (&call.sip_code.map(i32::from), Type::INT4),
             (&answered_by, Type::TEXT),
             (&now, Type::TIMESTAMPTZ),
+            (&PRICED_AFTER_MINUTES, Type::INT4),
         ],
     )
     .await?;

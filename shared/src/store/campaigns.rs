@@ -304,13 +304,13 @@ impl Store {
     /// When the database does not answer.
     pub async fn breaker_counts(&self, id: Uuid, budget: &Budget, now: Timestamp) -> Result<Counts, StoreError> {
         // Counted over the whole campaign, so only where there is a bound.
-        let (calls, spend) = (budget.max_calls.is_some(), budget.max_spend.is_some());
+        let calls = budget.max_calls.is_some();
+        let spend = if budget.max_spend.is_some() { self.campaign_cost(id, now).await?.usd } else { 0.0 };
         let typed = [
             (&id.to_string() as _, Type::TEXT),
             (&LAST_ATTEMPTS as _, Type::INT8),
             (&now as _, Type::TIMESTAMPTZ),
             (&calls as _, Type::BOOL),
-            (&spend as _, Type::BOOL),
         ];
         let row = self.session().await?.client()?.query_typed_one(COUNTS, &typed).await?;
         let count = |at: usize| u32::try_from(row.get::<_, i64>(at)).unwrap_or(u32::MAX);
@@ -321,7 +321,7 @@ impl Store {
             answered_by_people: count(3),
             abandoned: count(4),
             calls: u64::from(count(5)),
-            spend: row.get::<_, Option<f64>>(6).unwrap_or(0.0),
+            spend,
         })
     }
 }
@@ -340,8 +340,7 @@ with last as (
 select (select count(*) from last), (select count(*) from last where outcome = 'failed'),
     (select count(*) from last join suppression_events e on e.call_id = last.id and e.action = 'added'),
     month.people, month.abandoned,
-    case when $4 then (select count(*) from calls where campaign_id = $1 and asks > 0) else 0 end,
-    case when $5 then (select sum(cost_fiat) from conversations where campaign_id = $1) else 0 end
+    case when $4 then (select count(*) from calls where campaign_id = $1 and asks > 0) else 0 end
 from month";
 
 /// Contacts that wait are done at once, attempts that nobody was asked for are ended by their claim.

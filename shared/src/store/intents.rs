@@ -6,10 +6,12 @@ use tokio_postgres::Transaction;
 use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
+use super::costs::{CONVERSATION, parts};
 use super::{Store, StoreError, commit};
 use crate::auth::Caps;
 use crate::call::Connect;
 use crate::call::callee::Callee;
+use crate::cost::Tariff;
 use crate::phone::PhoneNumber;
 
 /// An attempt to be written down.
@@ -130,7 +132,7 @@ impl Store {
         if let Some(row) = tx.query_typed_opt(live, &[(&call.to.as_str(), Type::TEXT)]).await? {
             return Ok(Recorded::NumberBusy { call_id: row.get(0) });
         }
-        if let Some(cap) = over_cap(&tx, &call.requested_by, caps, now).await? {
+        if let Some(cap) = over_cap(&tx, &call.requested_by, caps, &self.tariff, now).await? {
             return Ok(Recorded::OverCap(cap));
         }
         insert(&tx, call, now).await?;
@@ -176,6 +178,7 @@ async fn over_cap(
     tx: &Transaction<'_>,
     token: &str,
     caps: &Caps,
+    tariff: &Tariff,
     now: Timestamp,
 ) -> Result<Option<&'static str>, StoreError> {
     if caps.calls_a_day.is_none() && caps.spend_a_day.is_none() {
@@ -183,10 +186,12 @@ async fn over_cap(
     }
     let lock = "select pg_advisory_xact_lock(hashtextextended('day/' || $1, 0))";
     tx.query_typed_one(lock, &[(&token, Type::TEXT)]).await?;
-    let sql = "select count(*), coalesce(sum(v.cost_fiat), 0)::float8 from calls c
-               left join conversations v on v.conversation_id = c.conversation_id
-               where c.requested_by = $1 and c.created_at >= date_trunc('day', $2::timestamptz, 'UTC')";
-    let row = tx.query_typed_one(sql, &[(&token, Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await?;
+    let usd = parts(tariff, "$2").usd();
+    let sql = format!(
+        "select count(*), coalesce(sum({usd}), 0)::float8 from calls c {CONVERSATION}
+         where c.requested_by = $1 and c.created_at >= date_trunc('day', $2::timestamptz, 'UTC')"
+    );
+    let row = tx.query_typed_one(&sql, &[(&token, Type::TEXT), (&now, Type::TIMESTAMPTZ)]).await?;
     if caps.calls_a_day.is_some_and(|most| row.get::<_, i64>(0) >= i64::from(most)) {
         return Ok(Some("calls"));
     }

@@ -8,6 +8,7 @@ pub mod claims;
 pub mod console_sessions;
 pub mod contacts;
 pub mod conversations;
+pub mod costs;
 pub mod deliveries;
 pub mod endpoints;
 pub mod exports;
@@ -41,6 +42,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::cost::Tariff;
 use crate::crash::{Effect, around};
 use crate::retry::Failure;
 
@@ -101,6 +103,7 @@ fn describe(error: &tokio_postgres::Error) -> String {
 pub struct Store {
     url: Arc<SecretString>,
     tls: MakeRustlsConnect,
+    tariff: Tariff,
     connection: Arc<Mutex<Option<Connection>>>,
 }
 
@@ -129,7 +132,13 @@ impl Store {
     #[must_use]
     pub fn new(url: SecretString) -> Self {
         let tls = MakeRustlsConnect::new(tls());
-        Self { url: Arc::new(url), tls, connection: Arc::default() }
+        Self { url: Arc::new(url), tls, tariff: Tariff::default(), connection: Arc::default() }
+    }
+
+    /// The same, with what is assumed of costs that nobody has told yet.
+    #[must_use]
+    pub fn with_tariff(self, tariff: Tariff) -> Self {
+        Self { tariff, ..self }
     }
 
     /// Takes the connection, alive: one that slept is checked first, one that died is made anew, once.

@@ -118,6 +118,9 @@ pub struct Call {
     pub orders: watch::Sender<Order>,
 }
 
+/// How long the carrier takes to rate a call, where it does so late.
+const RATED_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
+
 impl Call {
     /// A call that was just accepted.
     #[must_use]
@@ -140,9 +143,9 @@ impl Call {
         }
     }
 
-    /// The resource as JSON, in one of the shapes of switch `call_object`.
+    /// The resource as JSON, in one of the shapes of switch `call_object`, with its price as switch `call_price` says.
     #[must_use]
-    pub fn view(&self, account: &str, shape: &str) -> Value {
+    pub fn view(&self, account: &str, shape: &str, pricing: &str) -> Value {
         if shape == "minimal" {
             return json!({ "sid": self.sid, "status": self.status.rest_word() });
         }
@@ -168,7 +171,7 @@ impl Call {
         set("start_time", json!(date(self.started)));
         set("end_time", json!(date(self.ended)));
         set("duration", if texts { json!(self.duration.to_string()) } else { json!(self.duration) });
-        set("price", self.price(texts));
+        set("price", self.price(texts, pricing));
         set("price_unit", json!("USD"));
         set("direction", json!(rest_direction));
         set("answered_by", json!(self.answered_by));
@@ -187,8 +190,10 @@ impl Call {
         Value::Object(all)
     }
 
-    fn price(&self, texts: bool) -> Value {
-        if self.ended.is_none() {
+    fn price(&self, texts: bool, pricing: &str) -> Value {
+        let Some(ended) = self.ended else { return Value::Null };
+        let late = clock::now().duration_since(ended) < RATED_AFTER;
+        if pricing == "never" || (pricing == "late" && late) {
             return Value::Null;
         }
         let price = 0.008 * f64::from(self.duration.div_ceil(60));

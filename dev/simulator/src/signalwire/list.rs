@@ -4,7 +4,11 @@ use jiff::{Timestamp, fmt::rfc2822};
 use serde_json::{Value, json};
 
 use super::{call::Call, create::Form, errors::ApiError};
-use crate::{clock, switches::CALL_OBJECT, world::State};
+use crate::{
+    clock,
+    switches::{CALL_OBJECT, CALL_PRICE},
+    world::State,
+};
 
 /// One page of the calls that match, newest first.
 ///
@@ -42,7 +46,7 @@ pub fn page(state: &State, query: &str) -> Result<Value, ApiError> {
         }
         format!("{base}?{}", text.finish())
     };
-    let shape = state.switches.get(CALL_OBJECT);
+    let (shape, pricing) = (state.switches.get(CALL_OBJECT), state.switches.get(CALL_PRICE));
     Ok(json!({
         "uri": uri(page, form.get("PageToken").map(str::to_owned)),
         "first_page_uri": uri(0, None),
@@ -50,7 +54,7 @@ pub fn page(state: &State, query: &str) -> Result<Value, ApiError> {
         "previous_page_uri": (page > 0).then(|| uri(page - 1, Some(format!("PB{before}")))),
         "page": page,
         "page_size": size,
-        "calls": calls.iter().map(|(_, call)| call.view(account, if shape == "minimal" { "documented" } else { shape }))
+        "calls": calls.iter().map(|(_, call)| call.view(account, if shape == "minimal" { "documented" } else { shape }, pricing))
             .collect::<Vec<_>>(),
     }))
 }

@@ -31,7 +31,7 @@ use self::{
 };
 use crate::{
     line::dialler,
-    switches::{BACKLOG_FULL, CALL_OBJECT, CREATE_STATUS},
+    switches::{BACKLOG_FULL, CALL_OBJECT, CALL_PRICE, CREATE_STATUS},
     world::World,
 };
 
@@ -86,7 +86,7 @@ async fn create_call(State(world): Shared, body: Bytes) -> Response {
     match dialler::accept(&world, spec) {
         Some(call) => {
             let status = if world.is(CREATE_STATUS, "201") { 201 } else { 200 };
-            json_answer(status, &call.view(&world.config().project_id, world.at(CALL_OBJECT)))
+            json_answer(status, &call.view(&world.config().project_id, world.at(CALL_OBJECT), world.at(CALL_PRICE)))
         }
         None => backlog_full(&world),
     }
@@ -115,8 +115,8 @@ fn bare(sid: &str) -> &str {
 
 fn view(world: &World, sid: &str) -> Option<Response> {
     let state = world.state();
-    let shape = state.switches.get(CALL_OBJECT);
-    state.calls.get(sid).map(|call| json_answer(200, &call.view(&state.config.project_id, shape)))
+    let (shape, pricing) = (state.switches.get(CALL_OBJECT), state.switches.get(CALL_PRICE));
+    state.calls.get(sid).map(|call| json_answer(200, &call.view(&state.config.project_id, shape, pricing)))
 }
 
 async fn fetch_call(State(world): Shared, Path((_, sid)): Path<(String, String)>) -> Response {

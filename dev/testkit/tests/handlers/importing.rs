@@ -181,7 +181,7 @@ async fn a_dry_run_changes_nothing_and_foretells() {
         sentence.starts_with("2 callable, 1 suppressed, 1 without a zone, 1 without consent, first call "),
         "{sentence}"
     );
-    assert!(sentence.ends_with(" at 1 a second"), "{sentence}");
+    assert!(sentence.contains(" at 1 a second, about $"), "{sentence}");
     assert!(forecast["first_call"].as_str().unwrap() < forecast["last_call"].as_str().unwrap());
     assert_eq!((world.database.count(CONTACTS).await, world.database.count(STAGED).await), (before, 0));
 }

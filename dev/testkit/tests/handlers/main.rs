@@ -12,6 +12,7 @@ mod calls;
 mod campaigning;
 mod contacts;
 mod contract;
+mod costing;
 mod dead_letters;
 mod exporting;
 mod garbled;

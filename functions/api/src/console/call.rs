@@ -117,9 +117,22 @@ fn facts(visit: &Visit, view: &Value, timeline: &Value) -> Markup {
                 @if uuid::Uuid::parse_str(campaign).is_ok() { a href=(visit.to(&format!("campaigns/{campaign}"))) { "Its campaign" } } @else { (text::plain(campaign)) }
             } } }
             div { dt { "Settled" } dd { @if missing.is_empty() { (text::when_of(&view["settled_at"])) } @else { "not yet: " (missing.join(", ")) " awaited" } } }
-            div { dt { "Cost" } dd { @match view["conversation"]["cost"].as_i64() { Some(cost) => { (text::count(cost)) " credits" }, None => "–" } } }
+            div { dt { "Cost" } dd { (cost(&view["cost"])) } }
             @if let Some(code) = view["sip_code"].as_i64() { div { dt { "SIP status" } dd { (code) } } }
             div { dt { "Id" } dd { code { (text::word(&view["id"])) } } }
+        }
+    }
+}
+
+/// All together, and whose part is how much.
+fn cost(cost: &Value) -> Markup {
+    let part = |name: &str| cost[name].as_f64().unwrap_or(0.0);
+    let told = part("estimated_usd") == 0.0;
+    html! {
+        (text::dollars(part("usd")))
+        span class="hint" {
+            " carrier " (text::dollars(part("carrier_usd"))) ", agent " (text::dollars(part("agent_usd"))) ", AWS " (text::dollars(part("aws_usd")))
+            @if !told { "; " (text::dollars(part("estimated_usd"))) " of it is an estimate" }
         }
     }
 }
@@ -157,7 +170,7 @@ fn analysis(view: &Value, conversation: &Value) -> Markup {
         @if !summary.is_empty() { p dir="auto" { (text::cut(&summary, 2000)) } }
         dl class="facts" {
             @if let Some(reason) = view["conversation"]["termination_reason"].as_str() { div { dt { "Ended because" } dd { (text::plain(reason)) } } }
-            @if let Some(cost) = conversation["cost_fiat"].as_f64() { div { dt { "Cost" } dd { (format!("{cost:.4}")) } } }
+            @if let Some(credits) = conversation["cost"].as_i64() { div { dt { "Credits" } dd { (text::count(credits)) } } }
             div { dt { "Conversation" } dd { code { (text::word(&view["conversation"]["id"])) } } }
         }
         (json("Analysis and latencies", &serde_json::json!({ "analysis": conversation["analysis"], "latencies": conversation["latencies"] })))

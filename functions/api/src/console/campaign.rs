@@ -8,6 +8,7 @@ use axum::extract::{Form, Path, State};
 use axum::routing::{get, post};
 use elevenwire::auth::Scope;
 use elevenwire::campaign::State as Standing;
+use elevenwire::cost::Spend;
 use elevenwire::guard::{self, TimeZoneName};
 use elevenwire::problem::Problem;
 use elevenwire::store::campaigns::{Campaign, Progress};
@@ -21,7 +22,7 @@ use super::errors::{Shown, see_other};
 use super::visit::{Fields, Tab, Visit, field};
 use super::{calls, campaigns, imports, layout, text};
 use crate::App;
-use crate::campaigns::{known, moved, take_back, wake};
+use crate::campaigns::{known, moved, spend, take_back, wake};
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -38,6 +39,7 @@ async fn page(State(app): State<Arc<App>>, visit: Visit, Path(id): Path<String>)
     let campaign = known(&app, &id).await?;
     let progress = app.store.progress(campaign.id).await?;
     let results = app.store.campaign_results(campaign.id).await?;
+    let spend = spend(&app, &campaign, &progress).await?;
     let week = week(&app.store.attempts_by_place(campaign.id).await?);
     let due = app.store.due_by_hour(campaign.id).await?;
     let imports = app.store.imports(campaign.id, &Slice::first(IMPORTS)).await?.unwrap_or_default();
@@ -48,7 +50,7 @@ async fn page(State(app): State<Arc<App>>, visit: Visit, Path(id): Path<String>)
         h1 { (text::plain(&campaign.name)) " " span id="state" data-live="" { (text::pill(campaign.state.as_str())) } }
         @if let Some(because) = &campaign.because { p class="lead" { (text::plain(because)) } }
         (actions(&visit, &campaign))
-        div id="figures" data-live="" { (figures(&progress, &results)) }
+        div id="figures" data-live="" { (figures(&progress, &results, &spend)) }
         div class="two" {
             section id="funnel" data-live="" { (charts::funnel("From the list to a talk", &steps(&progress, &results))) }
             section id="week" data-live="" { (charts::heat("Answer rate by weekday and hour, in the callee's time", &week)) }
@@ -83,7 +85,7 @@ fn actions(visit: &Visit, campaign: &Campaign) -> Markup {
     } }
 }
 
-fn figures(progress: &Progress, results: &Value) -> Markup {
+fn figures(progress: &Progress, results: &Value, spend: &Spend) -> Markup {
     let n = |name: &str| results[name].as_i64().unwrap_or(0);
     let answered = progress.outcomes.get("answered").copied().unwrap_or(0);
     html! { dl class="figures" {
@@ -91,7 +93,12 @@ fn figures(progress: &Progress, results: &Value) -> Markup {
         (layout::figure("Answered", &html! { (text::percent(answered, progress.done)) }, &html! { (text::count(answered)) " of " (text::count(progress.done)) " done" }))
         (layout::figure("Attempts", &html! { (text::count(n("attempts"))) }, &html! { (text::duration(n("seconds"))) " of talk" }))
         (layout::figure("Judged a success", &html! { (text::percent(n("successful"), n("judged"))) }, &html! { (text::count(n("judged"))) " judged" }))
-        (layout::figure("Spend", &html! { (format!("{:.2}", results["cost_fiat"].as_f64().unwrap_or(0.0))) }, &html! { (text::count(n("cost"))) " credits" }))
+        (layout::figure("Spend", &html! { (text::dollars(spend.cost.usd)) }, &html! {
+            @match spend.forecast_usd.filter(|_| progress.done < progress.contacts) {
+                Some(usd) => { "about " (text::dollars(usd)) " in the end" },
+                None => { (text::count(n("credits"))) " credits" },
+            }
+        }))
     } }
 }
 

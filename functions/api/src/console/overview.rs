@@ -104,7 +104,7 @@ fn figures_of(visit: &Visit, standing: &Value, counts: &[HourCount], limit: u32)
     let n = |value: &Value| value.as_i64().unwrap_or(0);
     let live: i64 =
         standing["agents"].as_array().map_or(0, |agents| agents.iter().map(|agent| n(&agent["live"])).sum());
-    let spend = standing["spend"]["fiat"].as_f64().unwrap_or(0.0);
+    let spend: f64 = ["fiat", "carrier"].iter().filter_map(|part| standing["spend"][*part].as_f64()).sum();
     let oldest = text::moment(&standing["unsettled"]["oldest"]);
     html! {
         dl class="figures" {
@@ -113,7 +113,7 @@ fn figures_of(visit: &Visit, standing: &Value, counts: &[HourCount], limit: u32)
                 &html! { (text::count(answered)) " of " (text::count(dialled)) " dialled" }))
             (layout::figure("Not settled", &html! { (text::count(n(&standing["unsettled"]["calls"]))) },
                 &html! { @match oldest { Some(at) => { "oldest for " (text::ago(at, visit.now)) }, None => "all came home" } }))
-            (layout::figure("Spend, 24 h", &html! { (format!("{spend:.2}")) },
+            (layout::figure("Spend, 24 h", &html! { (text::dollars(spend)) },
                 &html! { (text::count(n(&standing["spend"]["credits"]))) " credits, " (text::count(n(&standing["spend"]["conversations"]))) " talks" }))
             (layout::figure("Campaigns running", &html! { (n(&standing["running"])) },
                 &html! { a href=(visit.to("campaigns")) { "All campaigns" } }))

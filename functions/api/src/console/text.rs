@@ -125,6 +125,11 @@ pub(super) fn percent(part: i64, whole: i64) -> String {
     if whole <= 0 { "–".to_owned() } else { format!("{}%", (part * 200 + whole) / (2 * whole)) }
 }
 
+/// `$12.30`; what is less than a dollar to a hundredth of a cent.
+pub(super) fn dollars(usd: f64) -> String {
+    if usd == 0.0 || usd.abs() >= 1.0 { format!("${usd:.2}") } else { format!("${usd:.4}") }
+}
+
 /// Pairs of a query.
 pub(super) fn pairs(query: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(query.as_bytes()).into_owned().collect()

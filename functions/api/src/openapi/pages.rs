@@ -1,5 +1,6 @@
 //! Answers that are put together from others, and words of parameters, for the description of the API.
 
+use elevenwire::cost::Spend;
 use elevenwire::guard::{Place, Reason, Stale};
 use elevenwire::queue::Letter;
 use elevenwire::store::agents::Agent;
@@ -244,8 +245,10 @@ pub struct CampaignView {
     /// The thing itself.
     #[serde(flatten)]
     pub campaign: Campaign,
-    /// How far it is.
+    /// How far it is; of one campaign only, not in a list, as the next.
     pub progress: Option<Progress>,
+    /// What it costs.
+    pub cost: Option<Spend>,
 }
 
 /// Why, if somebody says.

@@ -7,7 +7,9 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::{Conditions, Entry, Slice, Span};
+use crate::cost::Tariff;
 use crate::explain::{self, CallFacts};
+use crate::store::costs::parts;
 use crate::store::{Store, StoreError};
 
 /// Which calls.
@@ -89,7 +91,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn calls(&self, filter: &CallFilter, slice: &Slice<Uuid>) -> Result<Vec<Entry<Uuid>>, StoreError> {
-        let (sql, conditions) = listing(filter, slice);
+        let (sql, conditions) = listing(filter, slice, &self.tariff);
         let mut session = self.session().await?;
         let rows = session.client()?.query_typed(&sql, &conditions.typed()).await?;
         Ok(rows.iter().map(|row| Entry { view: view(row), at: row.get("created_at"), id: row.get("id") }).collect())
@@ -100,7 +102,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn plan_of_calls(&self, filter: &CallFilter, slice: &Slice<Uuid>) -> Result<Value, StoreError> {
-        let (sql, conditions) = listing(filter, slice);
+        let (sql, conditions) = listing(filter, slice, &self.tariff);
         let mut session = self.session().await?;
         let sql = format!("explain (format json) {sql}");
         Ok(session.client()?.query_typed_one(&sql, &conditions.typed()).await?.get(0))
@@ -111,7 +113,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn call_view(&self, call_id: Uuid) -> Result<Option<Value>, StoreError> {
-        let sql = format!("select {FIELDS} as view, {FACTS} as facts, v.messages from calls c {JOINS} where c.id = $1");
+        let fields = fields(&self.tariff);
+        let sql = format!("select {fields} as view, {FACTS} as facts, v.messages from calls c {JOINS} where c.id = $1");
         let mut session = self.session().await?;
         let row = session.client()?.query_typed_opt(&sql, &[(&call_id, Type::UUID)]).await?;
         Ok(row.map(|row| {
@@ -146,14 +149,20 @@ impl Store {
     }
 }
 
-fn listing(filter: &CallFilter, slice: &Slice<Uuid>) -> (String, Conditions) {
+/// A call as the API shows it.
+fn fields(tariff: &Tariff) -> String {
+    FIELDS.replace(":cost", &parts(tariff, "null").json())
+}
+
+fn listing(filter: &CallFilter, slice: &Slice<Uuid>, tariff: &Tariff) -> (String, Conditions) {
+    let fields = fields(tariff);
     let mut conditions = filter.conditions();
     conditions.behind("c.created_at, c.id", slice.after, Type::UUID);
     let most = conditions.value(slice.most, Type::INT8);
     let wanted = conditions.sql();
     // Limited before anything is joined.
     let sql = format!(
-        "select {FIELDS} as view, {FACTS} as facts, c.created_at, c.id
+        "select {fields} as view, {FACTS} as facts, c.created_at, c.id
          from (select * from calls c where {wanted} order by c.created_at desc, c.id desc limit {most}) c {JOINS}
          order by c.created_at desc, c.id desc"
     );
@@ -182,7 +191,7 @@ const FIELDS: &str = "jsonb_build_object(
     'recording', case when r.id is not null then jsonb_build_object(
         'storage_path', r.storage_path, 'bytes', r.bytes, 'sha256', r.sha256, 'duration_secs', r.duration_seconds,
         'content_type', r.content_type, 'source', r.source) end,
-    'missing', u.missing)";
+    'missing', u.missing, 'cost', :cost)";
 
 /// With `limit 1` instead of `exists`: of that the planner may make a hash of the whole table.
 const FACTS: &str = "jsonb_build_object(

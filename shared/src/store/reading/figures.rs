@@ -52,8 +52,7 @@ const FUNNEL: &str = "
 select jsonb_build_object('attempts', count(*) filter (where asks > 0),
     'successful', count(*) filter (where v.successful = 'success'),
     'judged', count(*) filter (where v.successful in ('success', 'failure')),
-    'seconds', coalesce(sum(v.duration_seconds), 0), 'cost_fiat', coalesce(sum(v.cost_fiat), 0),
-    'cost', coalesce(sum(v.cost), 0))
+    'seconds', coalesce(sum(v.duration_seconds), 0), 'credits', coalesce(sum(v.cost), 0))
 from (select * from calls where campaign_id = $1 order by created_at desc limit $2) c
 left join lateral (select * from conversations v where v.conversation_id = c.conversation_id limit 1) v on true";
 
@@ -111,7 +110,7 @@ impl Store {
         Ok(rows.iter().map(read).collect())
     }
 
-    /// What a campaign's last attempts came to: attempts, success as its agent judges, seconds, cost.
+    /// What a campaign's last attempts came to: attempts, success as its agent judges, seconds, credits.
     ///
     /// # Errors
     /// When the database does not answer.

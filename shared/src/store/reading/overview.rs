@@ -38,7 +38,8 @@ select jsonb_build_object(
             order by number), '[]') from caller_ids where rests_until > $1),
     'reviews', (select count(*) from opt_out_reviews where resolved_at is null),
     'spend', (select jsonb_build_object('fiat', coalesce(sum(cost_fiat), 0), 'credits', coalesce(sum(cost), 0),
-            'conversations', count(*)) from conversations where created_at >= $2))";
+            'conversations', count(*), 'carrier', (select coalesce(sum(carrier_price), 0) from calls where created_at >= $2))
+        from conversations where created_at >= $2))";
 
 impl Store {
     /// Calls by the hour in which they were written down and by outcome.
@@ -52,7 +53,7 @@ impl Store {
     }
 
     /// How everything stands: live calls of each agent, what waits, what is not settled, what stands still and why, and what
-    /// conversations cost since `since`.
+    /// both vendors have charged since `since`.
     ///
     /// # Errors
     /// When the database does not answer.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::call::{self, Connect, Outcome};
 use crate::campaign;
+use crate::cost::Cost;
 use crate::explain::Explanation;
 use crate::guard::Purpose;
 
@@ -139,6 +140,8 @@ pub struct Call {
     pub missing: Vec<String>,
     /// What happened, for a person.
     pub explanation: Option<Explanation>,
+    /// What it cost, as far as that is over.
+    pub cost: Cost,
 }
 
 /// A fact of a call's life.

@@ -49,6 +49,7 @@ pub(super) const CALLS: &[Column] = &[
     column("opted_out", Boolean, "r.opted_out"),
     column("variables", Json, "r.variables"),
     column("metadata", Json, "r.metadata"),
+    column("carrier_price", Number, "r.carrier_price"),
 ];
 
 /// Of `conversations v` and `call_recordings r`.
