@@ -207,8 +207,8 @@ done; the console shows both.
   reconcile asks, 5 minutes after the end, one list for all calls of an hour; then each time after twice as long, eight
   times, almost a day. From the fourth time on a leg without a price is free if its call has one. A price in another
   currency than US dollars is not taken. What is never told stays an estimate, and so do calls that ElevenLabs dials:
-  SignalWire lists these under ids that we do not learn. It does not keep the schedules awake: while they are off,
-  reconcile still comes once an hour.
+  SignalWire lists these under ids that we do not learn. A price that is awaited keeps no schedule on: what is not told
+  ten minutes after the last work is looked up with the next.
 * **The agent's part** is `cost_fiat` of the conversation, as ElevenLabs tells it with the transcript.
 * **AWS' part** is `AwsUsdPerCall`, the share that is worked out below. AWS bills nobody by the call.
 * **Estimates**: `CarrierUsdPerMinute` for a begun minute, `AgentUsdPerMinute` for a minute, by how long the call has
@@ -235,7 +235,7 @@ and its recording). Milliseconds are those of [performance](performance.md), war
 ### By the hour, while there is work
 
 campaign-trigger stays for its minute, so that calls start at their second. When nothing waits, all four are off
-([asleep when idle](architecture.md#asleep-when-idle)) but for one look an hour.
+([asleep when idle](architecture.md#asleep-when-idle)), but for health.
 
 {hours}
 
