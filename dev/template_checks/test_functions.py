@@ -392,7 +392,7 @@ def test_the_schedules_that_rest_are_rules_and_the_functions_that_switch_them_kn
     names = ",".join(f"${{AWS::StackName}}-{name}" for name in SWITCHED)
     for name in WAKERS:
         assert template.functions[name].variables["SCHEDULE_RULES"] == {"Fn::Sub": names}
-        assert "chedules.wake(&" in (root / "functions" / name / "src/main.rs").read_text()
+        assert "chedules.wake" in (root / "functions" / name / "src/main.rs").read_text()
     trigger = {"Fn::Sub": "${AWS::StackName}-campaign-trigger"}
     assert template.functions["health"].variables["SCHEDULE_RULES"] == trigger
 
