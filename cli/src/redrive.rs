@@ -1,7 +1,6 @@
 //! `elevenwire redrive`: dead letters go back to their queue.
 //!
-//! A message is sent first and deleted then: ended in between, it is there twice, which is harmless. What comes back while
-//! this runs stays where it is, so that it ends.
+//! What comes back while this runs stays where it is, so that it ends.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,11 +9,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use aws_sdk_sqs::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sqs::error::BoxError;
-use aws_sdk_sqs::types::{
-    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
-    SendMessageBatchRequestEntry,
-};
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName};
 use clap::Args;
+use elevenwire::queue::{ALL, Worker};
 use serde_json::{Value, json};
 
 use crate::aws::{Where, down};
@@ -30,8 +27,6 @@ Examples:
 
 Bodies are not shown: they may hold what people said. Doing it again does no harm. docs/operations.md says what the role needs.";
 
-/// Every queue of the template; each has dead letters.
-const QUEUES: [&str; 7] = ["calls", "trunk-calls", "call-events", "transcriptions", "recordings", "imports", "exports"];
 /// How long a message stays hidden after it was received.
 const HIDDEN_SECS: i32 = 300;
 const NO_REASON: &str = "received too often (the queue's own limit)";
@@ -43,7 +38,7 @@ const SHOWN: [&str; 6] = ["kind", "call_id", "conversation_id", "event_type", "r
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Redrive {
     /// Whose dead letters.
-    #[arg(value_parser = QUEUES, required_unless_present = "queue_url", conflicts_with = "queue_url")]
+    #[arg(value_parser = ALL.map(|(name, _)| name), required_unless_present = "queue_url", conflicts_with = "queue_url")]
     queue: Option<String>,
     /// Its address, with that of its dead letters: instead of a name, with your AWS credentials.
     #[arg(long, value_name = "URL", requires = "dead_letter_url")]
@@ -93,7 +88,7 @@ impl Redrive {
 
 struct Work {
     sqs: aws_sdk_sqs::Client,
-    queue: String,
+    worker: Worker,
     dead: String,
     dry_run: bool,
     json: bool,
@@ -107,8 +102,9 @@ struct Work {
 impl Work {
     fn new(way: Way, dry_run: bool, json: bool) -> Self {
         let Way { sqs, queue, dead, .. } = way;
+        let worker = Worker::new(&sqs, queue, dead.clone());
         let (reasons, held) = (BTreeMap::new(), HashMap::new());
-        Self { sqs, queue, dead, dry_run, json, reasons, came_back: 0, sent: 0, held }
+        Self { sqs, worker, dead, dry_run, json, reasons, came_back: 0, sent: 0, held }
     }
 
     /// What lay there when it began, each message once. What is younger came back, or came just now.
@@ -154,35 +150,19 @@ impl Work {
     }
 
     async fn send_back(&mut self, batch: &[Message]) -> Result<(), Failure> {
-        let mut asked = self.sqs.send_message_batch().queue_url(&self.queue);
-        for (at, message) in batch.iter().enumerate() {
-            let entry = SendMessageBatchRequestEntry::builder().id(at.to_string());
-            asked =
-                asked.entries(entry.message_body(message.body().unwrap_or_default()).build().map_err(|e| down(&e))?);
+        let id = |at: &usize| batch.get(*at).and_then(Message::message_id).unwrap_or_default();
+        let back = self.worker.put_back(batch).await.map_err(|error| down(&error))?;
+        for (at, code) in &back.refused {
+            tell(&format!("not taken: {} ({code})", id(at)));
         }
-        let answer = asked.send().await.map_err(|error| down(&error))?;
-        for failed in answer.failed() {
-            tell(&format!("not taken: {} ({})", id_at(batch, failed.id()), failed.code()));
+        let twice = back.still_here.map_err(|error| down(&error))?;
+        if twice > 0 {
+            tell(&format!("{twice} sent back, but still here as well: harmless"));
         }
-        let gone: Vec<&Message> =
-            answer.successful().iter().filter_map(|done| batch.get(done.id().parse::<usize>().ok()?)).collect();
-        if gone.is_empty() {
-            return Ok(());
+        for at in &back.gone {
+            self.held.remove(id(at));
         }
-        let mut asked = self.sqs.delete_message_batch().queue_url(&self.dead);
-        for (at, message) in gone.iter().enumerate() {
-            let entry = DeleteMessageBatchRequestEntry::builder().id(at.to_string());
-            let receipt = message.receipt_handle().unwrap_or_default();
-            asked = asked.entries(entry.receipt_handle(receipt).build().map_err(|error| down(&error))?);
-        }
-        let answer = asked.send().await.map_err(|error| down(&error))?;
-        if !answer.failed().is_empty() {
-            tell(&format!("{} sent back, but still here as well: harmless", answer.failed().len()));
-        }
-        for message in &gone {
-            self.held.remove(message.message_id().unwrap_or_default());
-        }
-        self.sent += gone.len() as u64;
+        self.sent += back.gone.len() as u64;
         Ok(())
     }
 
@@ -260,10 +240,6 @@ fn last(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or_default()
 }
 
-fn id_at<'a>(batch: &'a [Message], id: &str) -> &'a str {
-    id.parse::<usize>().ok().and_then(|at| batch.get(at)?.message_id()).unwrap_or_default()
-}
-
 fn system<'a>(message: &'a Message, name: &MessageSystemAttributeName) -> &'a str {
     message.attributes().and_then(|all| all.get(name)).map_or("0", String::as_str)
 }
@@ -289,7 +265,7 @@ mod tests {
         let template = include_str!("../../template.yaml");
         let output = |line: &str| Some(line.strip_prefix("  ")?.strip_suffix("DeadLetterQueueUrl:")?.to_owned());
         let mut outputs: Vec<String> = template.lines().filter_map(output).collect();
-        let mut known = QUEUES.map(crate::aws::camel).to_vec();
+        let mut known = ALL.map(|(name, _)| crate::aws::camel(name)).to_vec();
         outputs.sort();
         known.sort();
         assert_eq!(known, outputs);

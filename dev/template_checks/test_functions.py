@@ -160,7 +160,6 @@ GRANTS: dict[str, set[tuple[str, str]]] = {
     ),
     "migrate": set(),
 }
-DOORS = ("initiate-call", "signalwire-webhook", "personalize-call", "elevenlabs-webhook", "api", "health")
 
 
 def test_every_crate_is_deployed_and_every_deployed_function_is_a_crate(template: Template, root: Path) -> None:
@@ -304,58 +303,6 @@ def test_the_runtime_is_amazon_linux_2023_and_the_trust_store_is_a_file_in_aws_o
         assert not {"Runtime", "Handler", "Architectures"} & set(function.properties), function.name
 
 
-def test_doors_answer_within_ten_seconds_and_have_the_processor_for_it(template: Template) -> None:
-    for name in DOORS:
-        assert template.functions[name].timeout <= 10, name
-    assert template.functions["elevenlabs-webhook"].properties["MemorySize"] >= 512
-    for name in ("signalwire-webhook", "personalize-call"):
-        assert template.functions[name].timeout <= 5 and template.functions[name].properties["MemorySize"] >= 512, name
-
-
-def test_place_call_outlives_its_own_http_timeout_of_15_seconds(template: Template) -> None:
-    assert template.functions["place-call"].timeout >= 2 * 15
-
-
-def test_publish_events_outlives_the_last_try_that_it_begins_and_a_lost_try_outlives_it(
-    template: Template, root: Path
-) -> None:
-    code, timeout = "functions/publish-events/src/lib.rs", template.functions["publish-events"].timeout
-    begins = number_in(root, code, r"BEGINS_FOR: Duration = Duration::from_secs\((\d+)\)")
-    takes = number_in(root, "shared/src/events/endpoint.rs", r"TIMEOUT: Duration = Duration::from_secs\((\d+)\)")
-    lives = number_in(
-        root, "shared/src/store/outbox.rs", r"TRY_LIVES: SignedDuration = SignedDuration::from_secs\((\d+)\)"
-    )
-    assert begins + takes + 10 <= timeout <= lives
-
-
-def number_in(root: Path, file: str, pattern: str) -> int:
-    found = re.search(pattern, (root / file).read_text())
-    assert found, f"{file} has no {pattern}"
-    return int(found[1])
-
-
-def test_place_trunk_call_outlives_the_longest_ringing_and_the_answer_that_comes_after_it(
-    template: Template, root: Path
-) -> None:
-    rings = number_in(root, "functions/api/src/agents.rs", r'seconds\("ring_timeout_secs", \d+, (\d+)\)')
-    assert rings == number_in(
-        root, "functions/initiate-call/src/request.rs", r"RING_SECS: .* = \(?\d+(?:, |\.\.=)(\d+)"
-    )
-    answers = number_in(
-        root, "shared/src/elevenlabs/outbound.rs", r"ANSWER_TAKES: Duration = Duration::from_secs\((\d+)\)"
-    )
-    to_connect_and_to_write_down = 30
-    assert template.functions["place-trunk-call"].timeout >= rings + answers + to_connect_and_to_write_down
-
-
-def test_a_claim_of_place_trunk_call_lives_until_its_answer_is_written_down(root: Path) -> None:
-    answers = number_in(
-        root, "shared/src/elevenlabs/outbound.rs", r"ANSWER_TAKES: Duration = Duration::from_secs\((\d+)\)"
-    )
-    lives = number_in(root, "shared/src/store/claims.rs", r"TRUNK_ASKER_LIVES_SECS: i64 = (\d+)")
-    assert lives >= answers + 60
-
-
 def test_functions_with_a_database_can_be_put_beside_it(template: Template) -> None:
     for function in template.functions.values():
         assert ("VpcConfig" in function.properties) == ("DATABASE_URL" in function.variables), function.name
@@ -404,13 +351,9 @@ def test_the_schedules_that_rest_are_rules_and_the_functions_that_switch_them_kn
     names = ",".join(f"${{AWS::StackName}}-{name}" for name in SWITCHED)
     for name in WAKERS:
         assert template.functions[name].variables["SCHEDULE_RULES"] == {"Fn::Sub": names}
-        assert "chedules.wake(&" in (root / "functions" / name / "src/main.rs").read_text()
+        assert "chedules.wake" in (root / "functions" / name / "src/main.rs").read_text()
     trigger = {"Fn::Sub": "${AWS::StackName}-campaign-trigger"}
     assert template.functions["health"].variables["SCHEDULE_RULES"] == trigger
-
-
-def test_reconcile_ends_before_it_is_started_again(template: Template) -> None:
-    assert template.functions["reconcile"].timeout < 5 * 60
 
 
 def test_every_function_logs_json_into_a_group_whose_retention_is_a_parameter(template: Template) -> None:

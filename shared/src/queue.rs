@@ -22,20 +22,23 @@ use crate::crash::{Effect, around};
 use crate::retry::{Failure, Retry};
 use crate::telemetry::metrics;
 
-pub use dead_letters::Letter;
+pub use dead_letters::{Letter, PutBack};
+
+/// Every queue of the template, and the setting that holds its address; each has dead letters.
+pub const ALL: [(&str, &str); 7] = [
+    ("calls", "CALLS_QUEUE_URL"),
+    ("trunk-calls", "TRUNK_CALLS_QUEUE_URL"),
+    ("call-events", "CALL_EVENTS_QUEUE_URL"),
+    ("transcriptions", "TRANSCRIPTIONS_QUEUE_URL"),
+    ("recordings", "RECORDINGS_QUEUE_URL"),
+    ("imports", "IMPORTS_QUEUE_URL"),
+    ("exports", "EXPORTS_QUEUE_URL"),
+];
 
 /// The addresses of all queues by their names, from the environment of whoever looks at all of them.
 #[must_use]
 pub fn all_of(env: &mut Env) -> [(&'static str, String); 7] {
-    [
-        ("calls", env.required("CALLS_QUEUE_URL")),
-        ("trunk-calls", env.required("TRUNK_CALLS_QUEUE_URL")),
-        ("call-events", env.required("CALL_EVENTS_QUEUE_URL")),
-        ("transcriptions", env.required("TRANSCRIPTIONS_QUEUE_URL")),
-        ("recordings", env.required("RECORDINGS_QUEUE_URL")),
-        ("imports", env.required("IMPORTS_QUEUE_URL")),
-        ("exports", env.required("EXPORTS_QUEUE_URL")),
-    ]
+    ALL.map(|(name, setting)| (name, env.required(setting)))
 }
 
 /// Event type of a conversation that reconcile fetched: its raw body is the API's answer.

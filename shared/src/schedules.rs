@@ -1,9 +1,9 @@
 //! Asleep when idle. The schedules that ask the database every few minutes are rules of EventBridge, and on only while
 //! there is work (the view `work`), so that a serverless database can pause.
 //!
-//! Whoever may have made work calls [`Schedules::wake`] after its commit. While the schedules are on, that is one
-//! statement that changes nothing; AWS is asked only by whoever finds them off. The trigger calls [`Schedules::rest`] every
-//! minute, and the hour's net [`Schedules::mend`].
+//! Whoever may have made work calls [`Schedules::wake`] after its commit, a door [`Schedules::wake_after`] its answer. While
+//! the schedules are on, that is one statement that changes nothing; AWS is asked only by whoever finds them off. The
+//! trigger calls [`Schedules::rest`] every minute, and the hour's net [`Schedules::mend`].
 //!
 //! No work is left asleep by two that do this at once:
 //!
@@ -88,6 +88,14 @@ impl Schedules {
                     tracing::error!(error = %error, "that could not be noted");
                 }
             }
+        }
+    }
+
+    /// [`wake`](Self::wake), after a request was answered with this HTTP status. Not for whoever was turned away, 401 or 403:
+    /// asking would wake a database that sleeps, and so would anybody who has no token, as often as they like.
+    pub async fn wake_after(&self, status: u16, store: &Store, now: Timestamp) {
+        if !matches!(status, 401 | 403) {
+            self.wake(store, now).await;
         }
     }
 

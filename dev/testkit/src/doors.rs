@@ -13,7 +13,7 @@ use http::Method;
 use http::request::Parts;
 use tower::ServiceExt;
 
-use crate::world::Apps;
+use crate::apps::Apps;
 
 /// The routes of the template.
 pub(crate) fn router(apps: Arc<Apps>) -> Router {

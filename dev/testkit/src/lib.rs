@@ -11,6 +11,7 @@
     reason = "a test ends at the first thing that is not as it should be, and draws its names by chance"
 )]
 
+mod apps;
 pub mod cloud;
 pub mod contract;
 pub mod database;

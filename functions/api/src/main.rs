@@ -42,10 +42,11 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             let answer = async {
                 let may_make_work = !request.method().is_safe();
                 let response = next.run(request).await;
+                let status = response.status().as_u16();
                 if may_make_work {
-                    schedules.wake(&store, jiff::Timestamp::now()).await;
+                    schedules.wake_after(status, &store, jiff::Timestamp::now()).await;
                 }
-                metrics::answered(response.status().as_u16());
+                metrics::answered(status);
                 response
             };
             watch.invocation(answer).await

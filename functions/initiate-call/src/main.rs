@@ -29,7 +29,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let (app, schedules) = (&app, &schedules);
     http::serve(&watch, |request| async move {
         let reply = initiate(app, &request, jiff::Timestamp::now(), rand::random()).await;
-        schedules.wake(&app.store, jiff::Timestamp::now()).await;
+        schedules.wake_after(reply.status, &app.store, jiff::Timestamp::now()).await;
         reply
     })
     .await

@@ -44,6 +44,17 @@ pub struct Letter {
     pub digest: Option<String>,
 }
 
+/// What became of messages that were put back; numbers are their places among them.
+#[derive(Debug)]
+pub struct PutBack {
+    /// Their queue has them.
+    pub gone: Vec<usize>,
+    /// Their queue did not take them, with its code.
+    pub refused: Vec<(usize, String)>,
+    /// How many of the gone could not be deleted: they are there twice, which is harmless.
+    pub still_here: Result<usize, QueueDown>,
+}
+
 impl Worker {
     /// A queue with its dead letters, by its own redrive policy. `None`: it has none.
     ///
@@ -100,35 +111,49 @@ impl Worker {
     }
 
     async fn send_some_back(&self) -> Result<u64, QueueDown> {
-        let batch = self.take(HIDDEN).await?;
-        if batch.is_empty() {
-            return Ok(0);
+        let back = self.put_back(&self.take(HIDDEN).await?).await?;
+        // What stays as well is sent once more by whoever sends back next: harmless.
+        if let Err(error) = back.still_here {
+            tracing::warn!(error = %error, "dead letters were sent back and are still here");
         }
-        let down = |error: &(dyn std::error::Error + 'static)| QueueDown(describe(error));
+        Ok(back.gone.len() as u64)
+    }
+
+    /// Sends messages that were received from the dead letters, ten at most, and deletes there what was taken.
+    ///
+    /// # Errors
+    /// When the queue did not answer: none was deleted.
+    pub async fn put_back(&self, messages: &[Message]) -> Result<PutBack, QueueDown> {
+        if messages.is_empty() {
+            return Ok(PutBack { gone: Vec::new(), refused: Vec::new(), still_here: Ok(0) });
+        }
         let mut asked = self.queue.client.send_message_batch().queue_url(&self.queue.url);
-        for (at, message) in batch.iter().enumerate() {
+        for (at, message) in messages.iter().enumerate() {
             let entry = SendMessageBatchRequestEntry::builder().id(at.to_string());
             let entry = entry.message_body(message.body().unwrap_or_default()).build();
-            asked = asked.entries(entry.map_err(|error| down(&error))?);
+            asked = asked.entries(entry.map_err(|error| QueueDown(describe(&error)))?);
         }
-        let answer = around(Effect::Send, asked.send()).await.map_err(|error| down(&error))?;
-        let gone: Vec<&Message> =
-            answer.successful().iter().filter_map(|done| batch.get(done.id().parse::<usize>().ok()?)).collect();
+        let answer = around(Effect::Send, asked.send()).await.map_err(|error| QueueDown(describe(&error)))?;
+        let at = |id: &str| id.parse::<usize>().ok().filter(|at| *at < messages.len());
+        let gone: Vec<usize> = answer.successful().iter().filter_map(|done| at(done.id())).collect();
+        let refused = answer.failed().iter().filter_map(|failed| Some((at(failed.id())?, failed.code().to_owned())));
+        let still_here = self.forget(messages, &gone).await;
+        Ok(PutBack { refused: refused.collect(), gone, still_here })
+    }
+
+    /// Deletes those of the messages that are gone; answers how many stay.
+    async fn forget(&self, messages: &[Message], gone: &[usize]) -> Result<usize, QueueDown> {
         if gone.is_empty() {
             return Ok(0);
         }
-        let mut asked = self.queue.client.delete_message_batch().queue_url(&self.dead_letters.url);
-        for (at, message) in gone.iter().enumerate() {
+        let mut asked = self.dead_letters.client.delete_message_batch().queue_url(&self.dead_letters.url);
+        for (at, message) in gone.iter().filter_map(|at| Some((at, messages.get(*at)?))) {
             let entry = DeleteMessageBatchRequestEntry::builder().id(at.to_string());
             let entry = entry.receipt_handle(message.receipt_handle().unwrap_or_default()).build();
-            asked = asked.entries(entry.map_err(|error| down(&error))?);
+            asked = asked.entries(entry.map_err(|error| QueueDown(describe(&error)))?);
         }
-        // What stays as well is sent once more by whoever sends back next: harmless.
-        let deleted = around(Effect::Delete, asked.send()).await.map_err(|error| down(&error));
-        if let Err(error) = deleted {
-            tracing::warn!(error = %error, "dead letters were sent back and are still here");
-        }
-        Ok(gone.len() as u64)
+        let answer = around(Effect::Delete, asked.send()).await.map_err(|error| QueueDown(describe(&error)))?;
+        Ok(answer.failed().len())
     }
 
     /// A batch, hidden from others for so long. A long poll: a short one may overlook a queue of few messages.

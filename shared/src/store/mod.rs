@@ -25,6 +25,7 @@ pub mod recordings;
 pub mod reports;
 pub mod settle;
 pub mod situation;
+mod steps;
 pub mod stops;
 pub mod suppressions;
 pub mod trunk;

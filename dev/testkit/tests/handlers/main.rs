@@ -8,6 +8,7 @@
 )]
 
 mod asking;
+mod breaking;
 mod calls;
 mod campaigning;
 mod contacts;

@@ -16,6 +16,7 @@ use testkit::World;
 use testkit::database::Database;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 const WORK: &str =
     "insert into conversations (call_id, conversation_id, status, final, turns, event_timestamp, text_mended,
@@ -98,6 +99,15 @@ async fn do_sql(database: &Database, sql: &str) {
     database.client().await.batch_execute(sql).await.unwrap();
 }
 
+/// A sleeper that has noted "asleep" and is held before it switches off; it answers whether they are off.
+async fn falling_asleep(database: &Database, board: &Board, schedules: &Schedules) -> JoinHandle<bool> {
+    board.hold("DisableRule");
+    let (schedules, store) = (schedules.clone(), database.store());
+    let sleeper = tokio::spawn(async move { schedules.rest(&store, now()).await.unwrap() });
+    board.arrived.notified().await;
+    sleeper
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_wakes_the_schedules_and_a_quiet_while_after_it_they_are_off_again() {
     let world = World::start().await;
@@ -162,12 +172,7 @@ async fn what_nobody_can_work_on_is_no_work() {
 async fn work_that_comes_before_the_switching_off_is_found_after_it() {
     let database = Database::create().await;
     let (board, schedules) = Board::start().await;
-    board.hold("DisableRule");
-    let sleeper = tokio::spawn({
-        let (schedules, store) = (schedules.clone(), database.store());
-        async move { schedules.rest(&store, now()).await.unwrap() }
-    });
-    board.arrived.notified().await;
+    let sleeper = falling_asleep(&database, &board, &schedules).await;
     let store = database.store();
     assert_eq!(found(&store).await, (false, false));
     do_sql(&database, WORK).await;
@@ -184,12 +189,7 @@ async fn work_that_comes_before_the_switching_off_is_found_after_it() {
 async fn a_waker_that_is_slow_to_switch_on_loses_nothing() {
     let database = Database::create().await;
     let (board, schedules) = Board::start().await;
-    board.hold("DisableRule");
-    let sleeper = tokio::spawn({
-        let (schedules, store) = (schedules.clone(), database.store());
-        async move { schedules.rest(&store, now()).await.unwrap() }
-    });
-    board.arrived.notified().await;
+    let sleeper = falling_asleep(&database, &board, &schedules).await;
     do_sql(&database, WORK).await;
     board.hold("EnableRule");
     let waker = tokio::spawn({
@@ -214,6 +214,23 @@ async fn work_that_is_there_before_the_sleeper_looks_keeps_it_awake() {
     schedules.wake(&store, now()).await;
     assert!(!schedules.rest(&store, now()).await.unwrap());
     assert!(board.is_on());
+}
+
+/// Else anybody could keep a serverless database awake, at its owner's cost.
+#[tokio::test]
+async fn whoever_is_turned_away_at_the_door_wakes_nobody() {
+    let database = Database::create().await;
+    let store = database.store();
+    let (board, schedules) = Board::start().await;
+    assert!(schedules.rest(&store, now()).await.unwrap());
+    do_sql(&database, WORK).await;
+    for status in [401, 403] {
+        schedules.wake_after(status, &store, now()).await;
+        assert!(!board.is_on(), "{status}");
+        assert_eq!(found(&store).await, (false, true), "{status}");
+    }
+    schedules.wake_after(409, &store, now()).await;
+    assert!(board.is_on() && found(&store).await.0);
 }
 
 #[tokio::test]
