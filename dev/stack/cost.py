@@ -15,7 +15,7 @@ from typing import Any
 
 import deploy
 from demo import Api, conduct, prepare, quick, settled_calls
-from layout import ROOT, STACK_NAME, StackError, say
+from layout import ROOT, STACK_NAME, StackError
 from people import people
 from stack import Stack
 
@@ -35,10 +35,17 @@ DASHBOARD_MONTH = 3.00
 SECRET_MONTH = 0.40
 HOURS_A_MONTH = 730
 
+BY_MONTH = (
+    ("CloudWatch alarms", "CloudWatch::Alarm", ALARM_MONTH),
+    ("CloudWatch dashboards", "CloudWatch::Dashboard", DASHBOARD_MONTH),
+    ("Secrets Manager", "SecretsManager::Secret", SECRET_MONTH),
+)
+
 # Whoever calls them comes through the gateway.
 DOORS = ("initiate-call", "personalize-call", "signalwire-webhook", "elevenlabs-webhook")
-# They run by the clock while there is work, not by the call: seconds a run, runs an hour.
-BY_CLOCK = {"campaign-trigger": (60.0, 60), "publish-events": (10.0, 60), "reconcile": (2.0, 12), "health": (1.0, 12)}
+# They run by the clock while there is work, not by the call: runs an hour, and seconds a run where it is not measured,
+# because the function stays for its minute.
+BY_CLOCK = {"campaign-trigger": (60, 60.0), "publish-events": (60, 10.0), "reconcile": (12, None), "health": (12, None)}
 # Of an empty queue: so many long polls at once, each of so many seconds.
 POLLERS, POLL_SECS = 5, 20
 # A message is sent, received and deleted.
@@ -136,29 +143,25 @@ def per_call(counted: Counted, millis: dict[str, float], memory: dict[str, int])
     return lines
 
 
-def per_hour(metrics: int, memory: dict[str, int]) -> list[Line]:
+def per_hour(metrics: int, millis: dict[str, float], memory: dict[str, int]) -> list[Line]:
     """Of one hour in which there is work."""
     lines = []
-    for name, (secs, runs) in BY_CLOCK.items():
+    for name, (runs, stays) in BY_CLOCK.items():
+        secs = stays or math.ceil(millis[name]) / 1000
         usd = runs * (secs * memory[name] / 1024 * GB_SECOND + MILLION_INVOCATIONS / 1e6)
-        lines.append(Line(name, f"{runs} runs of {secs:.0f} s at {memory[name]} MB", usd))
+        lines.append(Line(name, f"{runs} runs of {secs:g} s at {memory[name]} MB", usd))
     lines.append(Line("CloudWatch metrics", f"{metrics} of them", metrics * METRIC_MONTH / HOURS_A_MONTH))
     return lines
 
 
 def per_month(template: str) -> list[Line]:
     """Of one month, also when nobody calls anybody."""
-    count = {
-        kind: template.count(f"Type: AWS::{kind}\n")
-        for kind in ("SQS::Queue", "CloudWatch::Alarm", "CloudWatch::Dashboard", "SecretsManager::Secret")
-    }
-    polled = template.count("Type: SQS\n")
+    count = {kind: template.count(f"Type: AWS::{kind}\n") for _, kind, _ in BY_MONTH}
+    polled = template.count("Type: AWS::Lambda::EventSourceMapping\n")
     polls = polled * POLLERS * 60 // POLL_SECS * 60 * HOURS_A_MONTH
     return [
         Line("SQS", f"{polled} queues, {POLLERS} long polls of {POLL_SECS} s each", polls * MILLION_SQS_REQUESTS / 1e6),
-        Line("CloudWatch alarms", f"{count['CloudWatch::Alarm']}", count["CloudWatch::Alarm"] * ALARM_MONTH),
-        Line("CloudWatch dashboards", f"{count['CloudWatch::Dashboard']}", count["CloudWatch::Dashboard"] * DASHBOARD_MONTH),
-        Line("Secrets Manager", f"{count['SecretsManager::Secret']}", count["SecretsManager::Secret"] * SECRET_MONTH),
+        *(Line(what, f"{count[kind]}", count[kind] * price) for what, kind, price in BY_MONTH),
     ]
 
 
@@ -171,7 +174,7 @@ def table(lines: list[Line], head: str, times: float = 1) -> str:
 def page(counted: Counted, millis: dict[str, float], memory: dict[str, int], template: str) -> str:
     calls, hours, months = (
         per_call(counted, millis, memory),
-        per_hour(len(counted.metrics), memory),
+        per_hour(len(counted.metrics), millis, memory),
         per_month(template),
     )
     a_call, an_hour, a_month = (sum(line.usd for line in lines) for lines in (calls, hours, months))
@@ -198,22 +201,22 @@ TEXT = """# Cost
 
 ## What a call costs
 
-`GET /api/calls/{{id}}` has `cost`, in US dollars: `usd` and its parts `carrier_usd`, `agent_usd` and `aws_usd`, and how
-much of it is an estimate (`estimated_usd`). So has `GET /api/campaigns/{{id}}`, with `forecast_usd` once 20 people are
-done; the console shows both.
+`GET /api/calls/{{id}}` has `cost`, in US dollars: `usd` and its parts `carrier_usd`, `agent_usd` and `aws_usd`, and
+how much of it is an estimate (`estimated_usd`). So has `GET /api/campaigns/{{id}}`, with `forecast_usd` once 20
+people are done; the console shows both.
 
 * **The carrier's part** is what SignalWire charged: `price` of its call and of every call that this one made, such as
   the leg to the agent, the sign left out. It tells no price before the end of a call, and no webhook has one. So
-  reconcile asks, 5 minutes after the end, one list for all calls of an hour; then each time after twice as long, eight
-  times, almost a day. From the fourth time on a leg without a price is free if its call has one. A price in another
-  currency than US dollars is not taken. What is never told stays an estimate, and so do calls that ElevenLabs dials:
-  SignalWire lists these under ids that we do not learn. A price that is awaited keeps no schedule on: what is not told
-  ten minutes after the last work is looked up with the next.
+  reconcile asks, 5 minutes after the end, one list for all calls of an hour; then each time after twice as long,
+  eight times, almost a day. From the fourth time on a leg without a price is free if its call has one. A price in
+  another currency than US dollars is not taken. What is never told stays an estimate, and so do calls that ElevenLabs
+  dials: SignalWire lists these under ids that we do not learn. A price that is awaited keeps no schedule on: what is
+  not told ten minutes after the last work is looked up with the next.
 * **The agent's part** is `cost_fiat` of the conversation, as ElevenLabs tells it with the transcript.
 * **AWS' part** is `AwsUsdPerCall`, the share that is worked out below. AWS bills nobody by the call.
 * **Estimates**: `CarrierUsdPerMinute` for a begun minute, `AgentUsdPerMinute` for a minute, by how long the call has
-  held the line. Set them to your contracts; they are meant to be rather too high than too low. What a budget holds a call
-  for that is not over is never less than a minute of both.
+  held the line. Set them to your contracts; they are meant to be rather too high than too low. What a budget holds a
+  call for that is not over is never less than a minute of both.
 
 A budget (`max_spend` of a campaign, `spend_a_day` of a token) is held against all of this: see
 [campaigns](campaigns.md#breakers).
@@ -228,14 +231,15 @@ At one call a second these take {busy} hours, with a quarter of an hour until th
 ### By the call
 
 Counted on the local stack over the demo's campaign ({counted} calls of all fates, an answered one with its transcript
-and its recording). Milliseconds are those of [performance](performance.md), warm. A message is sent, received and deleted.
+and its recording). Milliseconds are those of [performance](performance.md), warm. A message is sent, received and
+deleted.
 
 {calls}
 
 ### By the hour, while there is work
 
-campaign-trigger stays for its minute, so that calls start at their second. When nothing waits, all four are off
-([asleep when idle](architecture.md#asleep-when-idle)), but for health.
+campaign-trigger stays for its minute, so that calls start at their second. When nothing waits, all but health are off
+([asleep when idle](architecture.md#asleep-when-idle)).
 
 {hours}
 
@@ -244,14 +248,13 @@ campaign-trigger stays for its minute, so that calls start at their second. When
 {months}
 
 Not in these: the database, whose price is its kind's (a serverless one that sleeps costs its storage); a NAT gateway,
-where the functions are in a network of yours (about 33 dollars a month); transfer out of AWS, 0.09 dollars a GB, which is
-the recordings that you listen to. With {a_month} dollars this table is most of a small bill: `AlarmEmail` may be empty,
-but the alarms stay.
+where the functions are in a network of yours (about 33 dollars a month); transfer out of AWS, 0.09 dollars a GB,
+which is the recordings that you listen to. With {a_month} dollars this table is most of a small bill: `AlarmEmail`
+may be empty, but the alarms stay.
 
 ### Prices
 
-List prices of us-east-1 on arm64 without the free tier, US dollars, as of November 2026: Lambda 0.0000133334 a GB-second and 0.20 a million
-invocations; HTTP API 1.00 a million requests; SQS 0.40 a million; S3 0.005 a thousand PUTs and 0.023 a GB and month;
-CloudWatch 0.50 a GB of logs, 0.30 a metric and month (by the hour in which it is told), 0.10 an alarm, 3.00 a dashboard;
-Secrets Manager 0.40 a secret. `dev/stack/cost.py` has them.
-"""
+List prices of us-east-1 on arm64 without the free tier, US dollars, as of November 2026: Lambda 0.0000133334 a
+GB-second and 0.20 a million invocations; HTTP API 1.00 a million requests; SQS 0.40 a million; S3 0.005 a thousand
+PUTs and 0.023 a GB and month; CloudWatch 0.50 a GB of logs, 0.30 a metric and month (by the hour in which it is
+told), 0.10 an alarm, 3.00 a dashboard; Secrets Manager 0.40 a secret. `dev/stack/cost.py` has them."""
