@@ -31,26 +31,36 @@ pub struct Unpriced {
 
 /// SQL of one call's cost, over `calls c` and its conversation `v`.
 pub(super) struct Parts {
-    pub carrier: String,
-    pub agent: String,
-    pub aws: String,
-    pub estimated: String,
+    carrier: String,
+    agent: String,
+    aws: String,
+    estimated: String,
 }
 
-/// `now` is SQL as well: with a time, calls that are not over are counted as far as they are, with `null` not yet.
-pub(super) fn parts(tariff: &Tariff, now: &str) -> Parts {
+/// SQL of what is assumed of a call of `calls c`: the carrier's part, the agent's, and AWS'. `now` is SQL as well: with a time,
+/// calls that are not over are counted as far as they are, with `null` not yet.
+fn assumed(tariff: &Tariff, now: &str) -> [String; 3] {
     let Tariff { carrier_minute, agent_minute, aws_call } = tariff;
     let secs = format!("line_secs(c.state, c.answered_at, c.ended_at, c.duration_secs, {now})");
-    let carrier = format!("ceil({secs} / 60) * {carrier_minute:?}");
     let absent = "c.agent_connected is false or c.transcript = 'absent'";
-    let agent = format!("case when {absent} then 0 else {secs} / 60 * {agent_minute:?} end");
+    [
+        format!("ceil({secs} / 60) * {carrier_minute:?}"),
+        format!("case when {absent} then 0 else {secs} / 60 * {agent_minute:?} end"),
+        format!("case when c.asks > 0 then {aws_call:?} else 0 end"),
+    ]
+}
+
+/// `now` as in [`assumed`].
+pub(super) fn parts(tariff: &Tariff, now: &str) -> Parts {
+    let [carrier, agent, aws] = assumed(tariff, now);
     Parts {
         estimated: format!(
-            "case when c.carrier_price is null then {carrier} else 0 end + case when v.cost_fiat is null then {agent} else 0 end"
+            "case when c.carrier_price is null then {carrier} else 0 end
+                + case when v.cost_fiat is null then {agent} else 0 end"
         ),
         carrier: format!("coalesce(c.carrier_price, {carrier})"),
         agent: format!("coalesce(v.cost_fiat, {agent})"),
-        aws: format!("case when c.asks > 0 then {aws_call:?} else 0 end"),
+        aws,
     }
 }
 
@@ -75,19 +85,6 @@ impl Parts {
             self.estimated
         )
     }
-
-    /// The sums over many calls, each 0 where there are none.
-    pub fn sums(&self) -> String {
-        [&self.carrier, &self.agent, &self.aws, &self.estimated]
-            .map(|part| format!("coalesce(sum({part}), 0)::float8"))
-            .join(", ")
-    }
-}
-
-/// What [`Parts::sums`] answered, from column `at` on.
-pub(super) fn cost(row: &Row, at: usize) -> Cost {
-    let [carrier_usd, agent_usd, aws_usd, estimated_usd] = [0, 1, 2, 3].map(|part| row.get(at + part));
-    Cost { usd: carrier_usd + agent_usd + aws_usd, carrier_usd, agent_usd, aws_usd, estimated_usd }
 }
 
 impl Store {
@@ -138,10 +135,29 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn campaign_cost(&self, campaign: Uuid, now: Timestamp) -> Result<Cost, StoreError> {
-        let sums = parts(&self.tariff, "$2").sums();
-        let sql = format!("select {sums} from calls c {CONVERSATION} where c.campaign_id = $1");
+        let [carrier, agent, aws] = assumed(&self.tariff, "$2");
+        let minute = self.tariff.agent_minute;
+        // Calls and conversations each by the index of the campaign: joined, the planner would make a hash of a whole table.
+        let sql = format!(
+            "select c.carrier, c.carrier_assumed, c.aws, v.told, c.agent_assumed + v.assumed from (
+                select coalesce(sum(coalesce(c.carrier_price, {carrier})), 0)::float8 as carrier,
+                    coalesce(sum({carrier}) filter (where c.carrier_price is null), 0)::float8 as carrier_assumed,
+                    coalesce(sum({agent}) filter (where c.transcript <> 'stored'), 0)::float8 as agent_assumed,
+                    coalesce(sum({aws}), 0)::float8 as aws
+                from calls c where c.campaign_id = $1
+            ) c, (
+                select coalesce(sum(cost_fiat), 0) as told,
+                    (coalesce(sum(duration_seconds) filter (where cost_fiat is null), 0) / 60.0 * {minute:?})::float8 as assumed
+                from conversations where campaign_id = $1
+            ) v"
+        );
         let typed = [(&campaign.to_string() as _, Type::TEXT), (&now as _, Type::TIMESTAMPTZ)];
-        Ok(cost(&self.session().await?.client()?.query_typed_one(&sql, &typed).await?, 0))
+        let row = self.session().await?.client()?.query_typed_one(&sql, &typed).await?;
+        let [carrier_usd, carrier_assumed, aws_usd, agent_told, agent_assumed]: [f64; 5] =
+            [0, 1, 2, 3, 4].map(|at| row.get(at));
+        let agent_usd = agent_told + agent_assumed;
+        let usd = carrier_usd + agent_usd + aws_usd;
+        Ok(Cost { usd, carrier_usd, agent_usd, aws_usd, estimated_usd: carrier_assumed + agent_assumed })
     }
 
     /// What one person costs whom the agent of a campaign calls, US dollars, by its last attempts; for a minute of talk while they
