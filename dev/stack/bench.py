@@ -17,7 +17,8 @@ import statistics
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,12 @@ import deploy
 import events
 import rie
 from build import functions, target_folder
+from demo import Api, quick
 from layout import ROOT, Layout, StackError, say
 
 EMPTY = "empty"
+# A queue that nothing reads.
+ASIDE = "bench"
 PAGE = ROOT / "docs" / "performance.md"
 MEMORY = re.compile(r"CodeUri: functions/([a-z0-9-]+)\n\s+MemorySize: (\d+)")
 TRANSCRIPT_BYTES = 20_000
@@ -36,6 +40,10 @@ TRANSCRIPT_BYTES = 20_000
 AUDIO_BYTES = 3_000_000
 # A function whose peak is above this share of its memory wants more.
 HEADROOM = 0.6
+# More calls at once than are placed here: nobody waits for a line.
+LINES = 10_000
+# How much faster than in earnest calls pass, so that they end while others are placed.
+TIME_SCALE = 500
 
 
 def transcript(raw: Any) -> Any:
@@ -132,7 +140,7 @@ class Bench:
         return Figures(name, label, cold, cold_cpu, statistics.median(times), warm_cpu, peak, size, zipped)
 
     def function(self, name: str) -> list[Figures]:
-        settings = rie.environment(Layout.from_env().env_vars_file, name)
+        settings = self.settings(name)
         return [
             self.measure(
                 name, label, self.programs / name, settings, lambda file=file, grow=grow: self.case(name, file, grow)
@@ -140,10 +148,29 @@ class Bench:
             for file, label, grow in CASES[name]
         ]
 
+    def settings(self, name: str) -> dict[str, str]:
+        """As deployed, with lines enough. Nobody works off what it sends: that would share its processor."""
+        deployed = rie.environment(Layout.from_env().env_vars_file, name)
+        aside = events.cloud(self.env).client("sqs").create_queue(QueueName=ASIDE)["QueueUrl"]
+        queues = {setting: aside for setting in deployed if setting.endswith("_QUEUE_URL")}
+        return {**deployed, **queues, "ELEVENLABS_CONCURRENCY": str(LINES)}
+
     def case(self, name: str, file: str, grow: Callable[[Any], Any]) -> Case:
         case = events.load(ROOT / "events" / name / f"{file}.json", self.env, grow)
         events.prepare(case, self.env)
         return Case(json.dumps(case.event, ensure_ascii=False), case.expect.get("answer"))
+
+
+@contextmanager
+def lines_enough(env: dict[str, str]) -> Iterator[None]:
+    """The demo agent has a line for every call that is placed meanwhile, and as many as before afterwards."""
+    api = Api(env["BASE_URL"], env["API_TOKEN"])
+    before = api.ask("GET", "/api/agents/demo")
+    api.ask("PUT", "/api/agents/demo", {**before, "max_concurrent": LINES})
+    try:
+        yield
+    finally:
+        api.ask("PUT", "/api/agents/demo", before)
 
 
 @dataclass(frozen=True)
@@ -185,7 +212,7 @@ def page(found: list[Figures], programs: Path, cold: int, warm: int) -> str:
         else f"Above {HEADROOM:.0%} of `MemorySize`: {', '.join(tight)}."
     )
     machine = f"{os.cpu_count()} cores ({processor()}), {platform.machine()}, profile `{programs.name}`"
-    return TEXT.format(machine=machine, cold=cold, warm=warm, table="\n".join(rows), verdict=verdict)
+    return TEXT.format(machine=machine, cold=cold, warm=warm, scale=TIME_SCALE, table="\n".join(rows), verdict=verdict)
 
 
 def row(one: Figures, empty: Figures, memory: int | None) -> str:
@@ -224,9 +251,12 @@ needs, so that a cold one answers soon. A recording of 150 MB is measured apart 
 * `empty` is a function that does nothing (`functions/health/examples/empty.rs`), built with the same profile and
   measured in the same run. In brackets: how many times its figure. Compare these between machines, not milliseconds.
 * Every function runs behind `aws-lambda-rie`; PostgreSQL, the local AWS and the simulator answer it on the same machine
-  and share its cores. What waits for the local AWS waits longer than in AWS.
+  and share its cores. What waits for the local AWS waits longer than in AWS. Nobody works off what a function sends.
 * *cold*: from the first event, which starts the process, to its answer; median of {cold} processes. *warm*: median
   of {warm} more events in the last of them. Each event is a new one. AWS adds the start of its sandbox to a cold start.
+* publish-events: ten seconds of its time are the wait for more events; where it has brought some out, it stays so long.
+  place-trunk-call: ElevenLabs answers it when the ringing is over, which passes {scale} times as fast as in earnest.
+  Nobody waits for a line or for a slot of the carrier's: there are more than are needed.
 * *CPU*: user and system time of the function's process. The kernel counts it in steps of 10 ms: one cold start is that
   coarse, the mean of {warm} warm events is not.
 * *peak*: most resident memory of the process (`VmHWM`) over all these events; behind `MemorySize` its share.
@@ -258,9 +288,10 @@ def main() -> int:
     if absent := [str(program) for program in programs if not program.exists()]:
         raise StackError(f"not built: {', '.join(absent)}; make bench builds them")
     found = [bench.measure(EMPTY, "an event", programs[-1], {}, lambda: Case('{"nothing": true}'))]
-    for at, name in enumerate(sorted(names), 1):
-        say(f"bench: {name} ({at} of {len(names)}) ...")
-        found += bench.function(name)
+    with lines_enough(bench.env), quick(bench.env["SIMULATOR_URL"], TIME_SCALE):
+        for at, name in enumerate(sorted(names), 1):
+            say(f"bench: {name} ({at} of {len(names)}) ...")
+            found += bench.function(name)
     text = page(found, given.programs, bench.cold, bench.warm)
     if given.function:
         print(text)
