@@ -1,4 +1,4 @@
-"""Measures every function through aws-lambda-rie, beside an empty one, and writes docs/performance.md.
+"""Measures every function through aws-lambda-rie, beside an empty one; writes docs/performance.md and docs/cost.md.
 
 `make bench ONLY=functions` runs it. The local stack runs and serves what functions ask for. Each invocation has an
 event of its own, so that a call is placed and not found placed already; making it is not counted.
@@ -17,12 +17,14 @@ import statistics
 import sys
 import tempfile
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cost
 import deploy
 import events
 import rie
@@ -201,8 +203,13 @@ def processor() -> str:
     return found[1] if found else "processor unknown"
 
 
+def memory_sizes() -> dict[str, int]:
+    """`MemorySize` in MB by function."""
+    return {name: int(size) for name, size in MEMORY.findall((ROOT / "template.yaml").read_text())}
+
+
 def page(found: list[Figures], programs: Path, cold: int, warm: int) -> str:
-    memory = {name: int(size) for name, size in MEMORY.findall((ROOT / "template.yaml").read_text())}
+    memory = memory_sizes()
     empty = found[0]
     rows = [row(one, empty, memory.get(one.name)) for one in found]
     tight = sorted({one.name for one in found if one.peak / 2**20 > HEADROOM * memory.get(one.name, 1 << 20)})
@@ -297,7 +304,12 @@ def main() -> int:
         print(text)
     else:
         given.output.write_text(text)
-        say(f"bench: {given.output} written")
+        say(f"bench: {given.output} written; what calls cost ...")
+        warm: dict[str, list[float]] = defaultdict(list)
+        for one in found:
+            warm[one.name].append(one.warm)
+        cost.write({name: statistics.mean(times) for name, times in warm.items()}, memory_sizes(), bench.env)
+        say(f"bench: {cost.PAGE} written")
     return 0
 
 

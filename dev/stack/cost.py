@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import deploy
-from demo import Api, conduct, prepare, quick, settled_calls
+from demo import TIME_SCALE, Api, conduct, prepare, quick, settled_calls
 from layout import ROOT, STACK_NAME, StackError
 from people import people
 from stack import Stack
@@ -72,7 +72,7 @@ def count(stack: Stack, env: dict[str, str]) -> Counted:
     begun = int(time.time() * 1000)
     deadline = time.monotonic() + 300
     campaign = prepare(Api(env["BASE_URL"], env["API_TOKEN"]), people(), deadline)
-    with quick(env["SIMULATOR_URL"]):
+    with quick(env["SIMULATOR_URL"], TIME_SCALE):
         conduct(stack, campaign, deadline)
         settled_calls(campaign, deadline)
     counted = Counted(calls=sum(contact["attempts"] for contact in campaign.contacts()))
@@ -193,6 +193,12 @@ def page(counted: Counted, millis: dict[str, float], memory: dict[str, int], tem
         share=f"{math.ceil(thousand / 1000 * 1e5) / 1e5:.5f}",
         a_month=f"{a_month:.2f}",
     )
+
+
+def write(millis: dict[str, float], memory: dict[str, int], env: dict[str, str]) -> None:
+    """Writes the page; `millis` are those of a warm run, by function."""
+    counted = count(Stack.open(), env)
+    PAGE.write_text(page(counted, millis, memory, (ROOT / "template.yaml").read_text()))
 
 
 TEXT = """# Cost
