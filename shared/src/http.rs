@@ -159,8 +159,8 @@ pub fn into_gateway(reply: Reply) -> Response<Body> {
 pub enum Trigger {
     /// A request.
     Request(Box<Inbound>),
-    /// Anything else: a schedule, or an invocation by hand.
-    Other,
+    /// Anything else: the input of a schedule, or of an invocation by hand.
+    Other(Value),
 }
 
 impl Trigger {
@@ -168,11 +168,11 @@ impl Trigger {
     #[must_use]
     pub fn of(event: Value) -> Self {
         if event.pointer("/requestContext/http").is_none() {
-            return Self::Other;
+            return Self::Other(event);
         }
         match serde_json::from_value::<lambda_http::request::LambdaRequest>(event) {
             Ok(request) => Self::Request(Box::new(Inbound::from_gateway(request.into()))),
-            Err(_) => Self::Other,
+            Err(_) => Self::Other(Value::Null),
         }
     }
 }
@@ -180,11 +180,11 @@ impl Trigger {
 /// An answer in the gateway's own shape (payload format 2.0), for a function that serves itself.
 #[must_use]
 pub fn gateway_json(reply: &Reply) -> Value {
-    let mut headers = serde_json::Map::from_iter([("Cache-Control".to_owned(), Value::from("no-store"))]);
+    let mut headers = serde_json::Map::from_iter([("cache-control".to_owned(), Value::from("no-store"))]);
     if !reply.content_type.is_empty() {
-        headers.insert("Content-Type".to_owned(), Value::from(reply.content_type));
+        headers.insert("content-type".to_owned(), Value::from(reply.content_type));
     }
-    headers.extend(reply.headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))));
+    headers.extend(reply.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), Value::from(value.as_str()))));
     serde_json::json!({ "statusCode": reply.status, "headers": headers, "body": reply.body, "isBase64Encoded": false })
 }
 
@@ -204,13 +204,18 @@ where
         let answer = handle(inbound);
         watch.invocation(async move {
             let reply = answer.await;
-            metrics::answered(reply.status);
-            // The path is not logged: it may hold what somebody typed into it. Handlers log the ids that they trust.
-            tracing::info!(http.method = %method, http.status = reply.status, request.id = request_id, "answered");
+            tell(&method, &request_id, &reply);
             Ok::<_, lambda_http::Error>(into_gateway(reply))
         })
     }))
     .await
+}
+
+/// Counts a request by its answer, and logs a line about it.
+pub fn tell(method: &Method, request_id: &str, reply: &Reply) {
+    metrics::answered(reply.status);
+    // The path is not logged: it may hold what somebody typed into it. Handlers log the ids that they trust.
+    tracing::info!(http.method = %method, http.status = reply.status, request.id = request_id, "answered");
 }
 
 /// The body as a JSON object.

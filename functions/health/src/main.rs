@@ -49,7 +49,7 @@ async fn main() -> Result<(), Error> {
                     metrics::answered(reply.status);
                     Ok::<_, Error>(gateway_json(&reply))
                 }
-                Trigger::Other => Ok(serde_json::to_value(check(app, Depth::LetSleep, now).await?)?),
+                Trigger::Other(_) => Ok(serde_json::to_value(check(app, Depth::LetSleep, now).await?)?),
             }
         }))
     }))
