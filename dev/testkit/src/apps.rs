@@ -38,6 +38,7 @@ pub(crate) struct Apps {
     pub(crate) trigger: campaign_trigger::App,
     pub(crate) other_trigger: campaign_trigger::App,
     pub(crate) health: health::App,
+    pub(crate) health_with_canary: health::App,
     pub(crate) import: import_contacts::App,
     pub(crate) publish: publish_events::App,
     pub(crate) other_publish: publish_events::App,
@@ -80,6 +81,17 @@ pub(crate) fn build(
     let agents = || {
         let http = elevenwire::http::client(timeout).unwrap();
         elevenlabs::client::Client::new(http, &vendors.url(), known.elevenlabs_api_key.clone().into()).unwrap()
+    };
+    let health = |has_canary| health::App {
+        store: database.store(),
+        tokens: tokens.clone(),
+        blobs: cloud.blobs(),
+        carrier: carrier(),
+        elevenlabs: agents(),
+        queues: queues(cloud),
+        addresses_limited: false,
+        schedules: cloud.schedules(),
+        has_canary,
     };
     Apps {
         clock: clock.clone(),
@@ -146,22 +158,14 @@ pub(crate) fn build(
         },
         trigger: trigger(database, cloud, dialling),
         other_trigger: trigger(database, cloud, dialling),
-        health: health::App {
-            store: database.store(),
-            tokens: tokens.clone(),
-            blobs: cloud.blobs(),
-            carrier: carrier(),
-            elevenlabs: agents(),
-            queues: queues(cloud),
-            addresses_limited: false,
-            schedules: cloud.schedules(),
-        },
+        health: health(false),
+        health_with_canary: health(true),
         import: import_contacts::App { store: database.store(), blobs: cloud.blobs(), dialling: dialling.clone() },
         publish: publisher(clock.clone(), database, None),
         other_publish: publisher(clock.clone(), database, None),
         publish_to_bus: publisher(clock.clone(), database, Some(cloud.bus())),
         export: export_records::App { store: database.store(), blobs: cloud.blobs() },
-        api: api::router(api(clock.clone(), database, cloud, tokens, dialling)),
+        api: api::router(api(clock.clone(), database, cloud, tokens.clone(), dialling)),
         told: Mutex::default(),
     }
 }

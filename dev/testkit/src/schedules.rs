@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use campaign_trigger::Tick;
 use elevenwire::retry::Failure;
+use initiate_call::{Canary, Ring, Rung};
+use jiff::Timestamp;
 use publish_events::Published;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::World;
 
@@ -88,17 +90,35 @@ impl World {
         publish_events::publish(&self.apps.publish_to_bus, Duration::ZERO).await.unwrap()
     }
 
+    /// The canary's schedule, which was due at `at`, asks the agent `agent` to call `number`.
+    pub async fn ring(&self, number: &str, agent: &str, at: Timestamp) -> Result<Rung, Failure> {
+        let canary = Canary { number: number.to_owned(), agent: agent.to_owned() };
+        self.ring_if(Some(&canary), at).await
+    }
+
+    /// The same, where a deployment may have no canary.
+    pub async fn ring_if(&self, canary: Option<&Canary>, at: Timestamp) -> Result<Rung, Failure> {
+        let wish: Ring = serde_json::from_value(json!({ "task": "canary", "at": at })).unwrap();
+        let asked = initiate_call::ring(&self.apps.initiate, canary, &wish, self.clock.now(), rand::random());
+        self.apps.invocation("initiate-call", asked).await
+    }
+
     /// Runs health's check of everything.
     pub async fn check_health(&self) -> health::Report {
-        self.health(health::Depth::All).await
+        self.health(&self.apps.health, health::Depth::All).await
     }
 
     /// Runs health's check as its schedule does.
     pub async fn check_health_on_schedule(&self) -> health::Report {
-        self.health(health::Depth::LetSleep).await
+        self.health(&self.apps.health, health::Depth::LetSleep).await
     }
 
-    async fn health(&self, depth: health::Depth) -> health::Report {
-        self.apps.invocation("health", health::check(&self.apps.health, depth, self.clock.now())).await.unwrap()
+    /// The same in a deployment with a canary.
+    pub async fn check_canary(&self) -> health::Report {
+        self.health(&self.apps.health_with_canary, health::Depth::LetSleep).await
+    }
+
+    async fn health(&self, app: &health::App, depth: health::Depth) -> health::Report {
+        self.apps.invocation("health", health::check(app, depth, self.clock.now())).await.unwrap()
     }
 }

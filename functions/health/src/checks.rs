@@ -10,11 +10,12 @@ use elevenwire::elevenlabs;
 use elevenwire::queue::{Load, Queue, QueueDown};
 use elevenwire::schedules::Schedules;
 use elevenwire::signalwire;
+use elevenwire::store::canary::Canary;
 use elevenwire::store::{Store, StoreError, migrations};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::{Check, Database, Depth, QueueLoad, Report, Status};
+use crate::{Check, Database, Depth, QueueLoad, Report, Status, canary, canary_before};
 
 /// How long a dependency may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,6 +42,8 @@ pub struct App {
     pub addresses_limited: bool,
     /// The trigger's schedule: while it is off, the database may sleep.
     pub schedules: Schedules,
+    /// Whether there is a canary to be looked at.
+    pub has_canary: bool,
 }
 
 /// Asks all of them; of the database only whoever does not mind that it wakes up.
@@ -79,6 +82,11 @@ pub(crate) async fn run(app: &App, depth: Depth, now: Timestamp) -> Report {
     );
     let mut checks = vec![database, bucket, carrier, elevenlabs];
     checks.extend(queues);
+    let mut canary = None;
+    if app.has_canary {
+        canary = if known.database.is_some() { known.canary } else { canary_before(&app.blobs).await };
+        checks.push(canary::check(canary.as_ref(), now));
+    }
     let status = if checks.iter().all(|check| check.ok) { Status::Ok } else { Status::Failing };
     let age = |at: Option<Timestamp>| at.map(|at| now.duration_since(at).as_secs());
     Report {
@@ -92,6 +100,7 @@ pub(crate) async fn run(app: &App, depth: Depth, now: Timestamp) -> Report {
         queues: loads,
         oldest_due_secs: age(known.oldest_due),
         oldest_unsettled_secs: age(known.oldest_unsettled),
+        canary,
     }
 }
 
@@ -106,13 +115,14 @@ async fn is_asleep(app: &App) -> bool {
     }
 }
 
-/// What the database told.
+/// What the database told; all of it, where `database` is there.
 #[derive(Default)]
 struct Known {
     database: Option<Database>,
     last_webhook: Option<Timestamp>,
     oldest_due: Option<Timestamp>,
     oldest_unsettled: Option<Timestamp>,
+    canary: Option<Canary>,
 }
 
 async fn look(app: &App, now: Timestamp, known: &mut Known) -> Result<Option<String>, String> {
@@ -122,6 +132,9 @@ async fn look(app: &App, now: Timestamp, known: &mut Known) -> Result<Option<Str
     known.last_webhook = app.store.last_delivery_at().await.map_err(words)?;
     let backlog = app.store.backlog(now).await.map_err(words)?;
     (known.oldest_due, known.oldest_unsettled) = (backlog.oldest_due, backlog.oldest_unsettled);
+    if app.has_canary {
+        known.canary = app.store.last_canary(now).await.map_err(words)?;
+    }
     known.database = Some(Database { server_version: backlog.server_version, schema_version, schema_needed });
     if schema_version < schema_needed {
         return Err(format!("the schema has version {schema_version}, this program needs {schema_needed}"));

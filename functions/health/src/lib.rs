@@ -1,6 +1,7 @@
 //! Health: a deep check on schedule asks every dependency; the address serves its last result, so that nobody without a
 //! token can make us call a vendor.
 
+mod canary;
 mod checks;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use elevenwire::http::{Inbound, Reply};
 use elevenwire::problem::Problem;
 use elevenwire::queue;
 use elevenwire::signalwire::space::SpaceUrl;
+use elevenwire::store::canary::Canary;
 use elevenwire::telemetry::metrics;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -53,6 +55,10 @@ pub struct Report {
     /// How long the oldest call that has ended waits for its transcript or recording.
     #[serde(default)]
     pub oldest_unsettled_secs: Option<i64>,
+    /// The last canary that has a result, or should have one; `null` without a canary. What the database does not tell now is
+    /// that of the check before.
+    #[serde(default)]
+    pub canary: Option<Canary>,
 }
 
 /// The database.
@@ -128,6 +134,8 @@ pub struct Config {
     pub addresses_limited: bool,
     /// `SCHEDULE_RULES`: the trigger's alone.
     pub schedule_rules: String,
+    /// Whether there is a canary: `CANARY_AGENT` is set.
+    pub has_canary: bool,
 }
 
 impl Config {
@@ -144,6 +152,7 @@ impl Config {
         let elevenlabs_url = env.optional("ELEVENLABS_API_URL").unwrap_or_else(|| API_URL.to_owned());
         let queue_urls = queue::all_of(&mut env);
         let schedule_rules = env.required("SCHEDULE_RULES");
+        let has_canary = env.optional("CANARY_AGENT").is_some();
         let addresses_limited = env.optional("ELEVENLABS_WEBHOOK_ALLOWED_IPS").is_some();
         let tokens = env.with("API_TOKENS", Tokens::parse);
         let space = env.with("SIGNALWIRE_SPACE_URL", |text| SpaceUrl::parse(text).map_err(|error| error.to_string()));
@@ -159,6 +168,7 @@ impl Config {
             queue_urls,
             addresses_limited,
             schedule_rules,
+            has_canary,
         }))
     }
 }
@@ -179,8 +189,11 @@ pub enum Depth {
 pub async fn check(app: &App, depth: Depth, now: Timestamp) -> Result<Report, BlobError> {
     let report = Box::pin(checks::run(app, depth, now)).await;
     for check in report.checks.iter().filter(|check| !check.ok) {
-        let vendor = matches!(check.name.as_str(), "signalwire" | "elevenlabs");
-        metrics::count(if vendor { metrics::VENDOR_CHECKS_FAILED } else { metrics::OWN_CHECKS_FAILED });
+        metrics::count(match check.name.as_str() {
+            "signalwire" | "elevenlabs" => metrics::VENDOR_CHECKS_FAILED,
+            canary::NAME => metrics::CANARY_FAILED,
+            _ => metrics::OWN_CHECKS_FAILED,
+        });
         tracing::error!(check = check.name, ms = check.ms, detail = check.detail, "unhealthy");
     }
     tracing::info!(health = ?report.status, "checked");
@@ -222,6 +235,12 @@ pub async fn answer(app: &App, request: &Inbound, now: Timestamp) -> Reply {
             }
         },
     }
+}
+
+/// The canary of the check before, if that can be read.
+async fn canary_before(blobs: &Blobs) -> Option<Canary> {
+    let body = blobs.get(LATEST).await.ok()?;
+    serde_json::from_slice::<Report>(&body).ok()?.canary
 }
 
 async fn cached(blobs: &Blobs, now: Timestamp) -> Reply {

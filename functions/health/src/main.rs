@@ -38,6 +38,7 @@ async fn main() -> Result<(), Error> {
         queues: config.queue_urls.into_iter().map(|(name, url)| (name, Queue::new(sqs.clone(), url))).collect(),
         addresses_limited: config.addresses_limited,
         schedules: Schedules::new(aws_sdk_eventbridge::Client::new(&aws), &config.schedule_rules),
+        has_canary: config.has_canary,
     };
     let (app, watch) = (&app, &watch);
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {

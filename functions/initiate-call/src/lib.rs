@@ -1,7 +1,10 @@
-//! `POST /api/calls`: a wish to call somebody is checked, written down once, and whoever dials is woken.
+//! `POST /api/calls`, and the canary of a schedule: a wish to call somebody is checked, written down once, and whoever dials
+//! is woken.
 
+mod canary;
 mod request;
 
+pub use canary::{Canary, Ring, Rung, ring};
 use elevenwire::auth::{Caller, Scope, Tokens};
 use elevenwire::call::Connect;
 use elevenwire::config::{Env, Misconfigured};
@@ -67,6 +70,8 @@ pub struct Config {
     pub dialling: Dialling,
     /// See [`Tariff::from_env`].
     pub tariff: Tariff,
+    /// `CANARY_NUMBER` and `CANARY_AGENT`; none unless both are set.
+    pub canary: Option<Canary>,
 }
 
 impl Config {
@@ -83,6 +88,7 @@ impl Config {
         let schedule_rules = env.required("SCHEDULE_RULES");
         let dialling = Dialling::from_env(&mut env);
         let tariff = Tariff::from_env(&mut env);
+        let canary = Canary::from_env(&env);
         let tokens = env.with("API_TOKENS", Tokens::parse);
         env.finish(tokens.map(|tokens| Self {
             database_url,
@@ -94,6 +100,7 @@ impl Config {
             schedule_rules,
             dialling,
             tariff,
+            canary,
         }))
     }
 }
@@ -134,17 +141,43 @@ async fn record(app: &App, request: &Inbound, now: Timestamp, draw: [u8; 10]) ->
     }
     let key = idempotency_key(request, &caller)?;
     let wish = CallRequest::parse(&json_body(request.header("content-type"), &request.body)?)?;
-    let agent = agent(app, &wish).await?;
-    let from = caller_id(&wish, &agent)?;
-    let mut call = intent(app, &wish, &agent, from, &caller, new_id(now, draw), now);
-    let refused = ask_guard(app, &wish, &mut call, now).await?;
+    let asked = Asked { wish, caller, key, refusable: true };
+    let Written { call_id, response, replayed } = write_down(app, &asked, now, draw).await?;
+    let reply = accepted(app, call_id, &response);
+    Ok(if replayed { reply.with("Idempotency-Replayed", "true") } else { reply })
+}
+
+/// A wish, and whose it is.
+struct Asked {
+    wish: CallRequest,
+    caller: Caller,
+    key: IdempotencyKey,
+    /// What the guard forbids now is refused and not written down. Else its claim alone asks the guard, and the call ends by
+    /// its word.
+    refusable: bool,
+}
+
+/// A wish that is written down.
+struct Written {
+    call_id: Uuid,
+    response: Value,
+    /// It was before.
+    replayed: bool,
+}
+
+async fn write_down(app: &App, asked: &Asked, now: Timestamp, draw: [u8; 10]) -> Result<Written, Problem> {
+    let Asked { wish, caller, key, refusable } = asked;
+    let agent = agent(app, wish).await?;
+    let from = caller_id(wish, &agent)?;
+    let mut call = intent(app, wish, &agent, from, caller, new_id(now, draw), now);
+    let refused = if *refusable { ask_guard(app, wish, &mut call, now).await? } else { None };
     let response = response(&call, now);
     let recorded = match refused {
         // The answer of then, if the call was written down before; nothing is written now.
-        Some(problem) => app.store.intent_of(&key).await.map_err(|error| unavailable(&error))?.ok_or(problem)?,
+        Some(problem) => app.store.intent_of(key).await.map_err(|error| unavailable(&error))?.ok_or(problem)?,
         None => app
             .store
-            .record_intent(&call, &key, &caller.caps, &response, now)
+            .record_intent(&call, key, &caller.caps, &response, now)
             .await
             .map_err(|error| unavailable(&error))?,
     };
@@ -154,12 +187,12 @@ async fn record(app: &App, request: &Inbound, now: Timestamp, draw: [u8; 10]) ->
                 wake(app, call.id, agent.connect).await;
             }
             tracing::info!(call.id = %call.id, campaign.id = call.campaign, "written down");
-            Ok(accepted(app, call.id, &response))
+            Ok(Written { call_id: call.id, response, replayed: false })
         }
         Recorded::Done { call_id, response } => {
             // Its first wake-up may be what was lost.
             wake(app, call_id, agent.connect).await;
-            Ok(accepted(app, call_id, &response).with("Idempotency-Replayed", "true"))
+            Ok(Written { call_id, response, replayed: true })
         }
         Recorded::KeyReused => Err(Problem::fields(vec![FieldError::new(
             "Idempotency-Key",

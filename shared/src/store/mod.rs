@@ -4,6 +4,7 @@
 pub mod agents;
 pub mod calls;
 pub mod campaigns;
+pub mod canary;
 pub mod claims;
 pub mod console_sessions;
 pub mod contacts;

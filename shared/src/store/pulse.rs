@@ -3,7 +3,7 @@
 use jiff::{Timestamp, ToSpan};
 use tokio_postgres::types::Type;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, canary};
 use crate::telemetry::metrics::{self, Metric};
 
 /// What is open, by `calls_unsettled` and the indexes of what is pending. A call that was given up is counted apart.
@@ -116,6 +116,10 @@ impl Store {
                     metrics::add(metric, seconds.max(0.0));
                 }
             }
+        }
+        let [from, to] = span;
+        for row in client.query_typed(canary::HOME, &[(&canary::ASKER as _, Type::TEXT), from, to]).await? {
+            metrics::add(metrics::CANARY_END_TO_END, row.get::<_, f64>(0));
         }
         Ok(())
     }

@@ -160,6 +160,10 @@ pub const SENTIMENT_NEGATIVE: Metric = stack("SentimentNegative", Unit::Count);
 pub const CONVERSATION_LENGTH: Metric = stack("ConversationLength", Unit::Seconds);
 /// Of a hundred people who answered, those who heard no agent: the campaign with the most.
 pub const ABANDONMENT_RATE: Metric = stack("AbandonmentRate", Unit::Percent);
+/// How long a canary took from being written down to being settled, when it came home.
+pub const CANARY_END_TO_END: Metric = stack("CanaryEndToEnd", Unit::Seconds);
+/// That the last canary did not come home, or that one could not be written down.
+pub const CANARY_FAILED: Metric = stack("CanaryFailed", Unit::Count);
 /// Whether there was work and a schedule was off, as the hour's net found: 1 or 0.
 pub const WORK_WHILE_ASLEEP: Metric = stack("WorkWhileAsleep", Unit::Count);
 /// Health checks of the vendors that failed.

@@ -11,6 +11,7 @@ mod asking;
 mod breaking;
 mod calls;
 mod campaigning;
+mod canary;
 mod contacts;
 mod contract;
 mod costing;

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use elevenwire::store::canary;
 use elevenwire::store::pulse::{ABANDONMENT, OPEN, SETTLED, SILENCE};
 use elevenwire::telemetry::metrics::NAMESPACE;
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ fn follows_the_format(document: &Value) {
 }
 
 /// All that a function told of a metric, added up.
-fn total(told: &[Value], function: &str, metric: &str) -> f64 {
+pub(crate) fn total(told: &[Value], function: &str, metric: &str) -> f64 {
     let of_it = told.iter().filter(|document| document["Function"] == function);
     of_it
         .filter_map(|document| match &document[metric] {
@@ -129,7 +130,7 @@ async fn vendors_that_refuse_our_key_are_counted_by_health() {
 }
 
 /// What the last look at how things stand told.
-async fn pulse(world: &World) -> Value {
+pub(crate) async fn pulse(world: &World) -> Value {
     world.measure().await;
     world.metrics().pop().unwrap()
 }
@@ -268,6 +269,8 @@ async fn what_is_asked_every_minute_reads_no_whole_table() {
         ("silence", SILENCE.replace("$1", now)),
         ("settled", SETTLED.replace("$1", before).replace("$2", now)),
         ("abandonment", ABANDONMENT.replace("$1", now)),
+        ("canaries that came home", canary::HOME.replace("$1", "'test'").replace("$2", before).replace("$3", now)),
+        ("the last canary", canary::LAST.replace("$1", "'test'").replace("$2", now).replace("$3", "3600")),
     ] {
         let plan: Value = client.query_one(&format!("explain (format json) {sql}"), &[]).await.unwrap().get(0);
         assert_indexed(name, &plan);
