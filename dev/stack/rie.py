@@ -222,13 +222,21 @@ def run(arguments: argparse.Namespace, name: str, paths: list[Path], env: dict[s
     with Emulated(program, deployed, name, arguments.timeout) as function:
         for path in paths:
             case = events.load(path, env)
-            events.prepare(case, env)
-            answer = function.invoke(json.dumps(case.event, ensure_ascii=False))
-            found = events.problems(case, answer.value, answer.log, env)
-            if answer.failed and "answer" not in case.expect:
-                found.insert(0, "the function failed")
-            reports.append(Report(str(path), name, round(answer.millis, 1), found, answer.body, answer.log))
+            if own := case.given.get("environment"):
+                with Emulated(program, {**deployed, **own}, name, arguments.timeout) as other:
+                    reports.append(report(other, case, env))
+            else:
+                reports.append(report(function, case, env))
     return reports
+
+
+def report(function: Emulated, case: events.Case, env: dict[str, str]) -> Report:
+    events.prepare(case, env)
+    answer = function.invoke(json.dumps(case.event, ensure_ascii=False))
+    found = events.problems(case, answer.value, answer.log, env)
+    if answer.failed and "answer" not in case.expect:
+        found.insert(0, "the function failed")
+    return Report(str(case.path), function.name, round(answer.millis, 1), found, answer.body, answer.log)
 
 
 def show(report: Report, arguments: argparse.Namespace) -> None:
