@@ -42,9 +42,9 @@ async fn main() -> Result<(), Error> {
                 }
                 Trigger::Other(input) => {
                     let wanted: Ring = serde_json::from_value(input)?;
-                    let rung = ring(app, canary, &wanted, Timestamp::now(), rand::random()).await?;
+                    let rung = ring(app, canary, &wanted, Timestamp::now(), rand::random()).await;
                     schedules.wake(&app.store, Timestamp::now()).await;
-                    Ok::<_, Error>(serde_json::to_value(rung)?)
+                    Ok::<_, Error>(serde_json::to_value(rung?)?)
                 }
             }
         }))
