@@ -91,10 +91,11 @@ impl Schedules {
         }
     }
 
-    /// [`wake`](Self::wake), after a request was answered with this HTTP status. Not for whoever was turned away, 401 or 403:
-    /// asking would wake a database that sleeps, and so would anybody who has no token, as often as they like.
+    /// [`wake`](Self::wake), after a request was answered with this HTTP status. Not for whoever was turned away (4xx; a 409
+    /// may be the answer to what another request has made): asking would wake a database that sleeps, and so would anybody who
+    /// has no token, as often as they like.
     pub async fn wake_after(&self, status: u16, store: &Store, now: Timestamp) {
-        if !matches!(status, 401 | 403) {
+        if status == 409 || !(400..500).contains(&status) {
             self.wake(store, now).await;
         }
     }

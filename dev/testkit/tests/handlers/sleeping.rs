@@ -224,7 +224,7 @@ async fn whoever_is_turned_away_at_the_door_wakes_nobody() {
     let (board, schedules) = Board::start().await;
     assert!(schedules.rest(&store, now()).await.unwrap());
     do_sql(&database, WORK).await;
-    for status in [401, 403] {
+    for status in [401, 403, 404, 413, 422] {
         schedules.wake_after(status, &store, now()).await;
         assert!(!board.is_on(), "{status}");
         assert_eq!(found(&store).await, (false, true), "{status}");
