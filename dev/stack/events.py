@@ -243,6 +243,7 @@ def attempt(call: dict[str, Any]) -> str:
         "outcome_final": False,
         "asks": 0,
         "looks": 0,
+        "price_looks": 0,
         "double_dial": False,
         "transcript": "expected",
         "recording": "expected",
