@@ -128,7 +128,7 @@ bench-export: $(VENV)/stack.ready
 # Apart, because crash points are compiled into what testkit builds.
 bench-console: $(VENV)/stack.ready
 	@echo "bench: the pages of the console ..." >&2
-	$(SERVED) cargo run --quiet --locked --profile bench -p testkit --example console
+	$(SERVED) cargo run --quiet --locked --profile bench --config profile.bench.package.elevenwire.debug-assertions=true -p testkit --example console
 
 # A stack of its own, whose carrier dials so often that nobody waits for a slot. PROGRAMS=… measures what is built already.
 bench-functions: export LOCAL_DIR := .local/bench

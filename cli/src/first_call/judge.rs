@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Evidence;
 
 /// Every switch, with the position that the simulator assumes.
-pub const SWITCHES: [(&str, &str); 47] = [
+pub const SWITCHES: [(&str, &str); 48] = [
     ("signed_port", "as_given"),
     ("signed_fragment", "without"),
     ("signed_userinfo", "with"),
@@ -22,6 +22,7 @@ pub const SWITCHES: [(&str, &str); 47] = [
     ("error_code", "documented"),
     ("create_status", "200"),
     ("call_object", "documented"),
+    ("call_price", "at_once"),
     ("sequence_number", "present"),
     ("audio_keys", "present"),
     ("backlog_full", "429_21611"),
@@ -118,6 +119,8 @@ fn carriers(switch: &str, evidence: &Evidence) -> Seen {
             call if call.len() <= 2 => "minimal".to_owned(),
             call => yes(call.get("duration").is_some_and(Value::is_string), "strings", "documented"),
         },
+        // A call without a price may still get one.
+        "call_price" => evidence.carrier.get("price").filter(|price| !price.is_null()).map(|_| "at_once".to_owned())?,
         _ => return None,
     };
     Some((seen, "SignalWire's API"))

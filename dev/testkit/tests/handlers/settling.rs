@@ -193,10 +193,14 @@ async fn a_conversation_that_nobody_placed_is_found_by_list_and_what_is_final_is
 async fn reconcile_changes_nothing_about_a_settled_call() {
     let world = World::start().await;
     let call_id = world.call("+14155550101").await;
-    let before = world.settled(call_id).await;
+    world.settled(call_id).await;
+    // What it cost is all that is learnt after that, and once.
+    world.clock.advance(Duration::from_mins(30));
+    assert_eq!(world.reconcile().await.priced, 1);
+    let before = world.view(call_id).await;
     for _ in 0..5 {
         world.clock.advance(Duration::from_mins(30));
-        world.reconcile().await;
+        assert_eq!(world.reconcile().await.priced, 0);
         world.pump().await;
     }
     assert_eq!(world.view(call_id).await, before);
