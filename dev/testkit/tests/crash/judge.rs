@@ -150,10 +150,13 @@ async fn unchanged(walk: &Walk, course: &Course, name: &str) {
     let bare = course.call["conversation"].is_null();
     let kept = |call: &Value| -> Value {
         let names = ["state", "outcome", "settled_at", "recording", "carrier_sid"];
+        if bare {
+            return names.map(|name| call[name].clone()).into();
+        }
         // What the carrier charged is told when all is over, and changes nothing else.
-        let but_its_cost =
-            || Value::from_iter(call.as_object().unwrap().clone().into_iter().filter(|(name, _)| name != "cost"));
-        if bare { names.map(|name| call[name].clone()).into() } else { but_its_cost() }
+        let mut call = call.clone();
+        call.as_object_mut().unwrap().remove("cost");
+        call
     };
     assert_eq!(kept(&after), kept(&course.call), "{name}: it changed after it was over");
     assert!(walk.memory.left().is_empty(), "{name}: left in the queues: {:#?}", walk.memory.left());
