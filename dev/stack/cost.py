@@ -98,13 +98,14 @@ def count(stack: Stack, env: dict[str, str]) -> Counted:
 
 def learn(counted: Counted, name: str, line: str) -> None:
     """A line of the log: each invocation ends with one of metrics."""
-    if name in BY_CALL:
+    is_the_calls = name in BY_CALL
+    if is_the_calls:
         counted.logged += len(line)
     if "CloudWatchMetrics" not in line:
         return
     told = json.loads(line[line.index("{") :])
-    counted.runs[name] += 1
-    if name in BY_CALL:
+    if is_the_calls:
+        counted.runs[name] += 1
         counted.messages += int(told.get("Messages", 0))
     for directive in told["_aws"]["CloudWatchMetrics"]:
         own = "Function" in directive["Dimensions"][0]
@@ -132,8 +133,6 @@ def per_call(counted: Counted, millis: dict[str, float], memory: dict[str, int])
     """Of one call."""
     lines, calls = [], counted.calls
     for name, runs in sorted(counted.runs.items()):
-        if name not in BY_CALL:
-            continue
         each, billed = runs / calls, math.ceil(millis[name])
         usd = each * (billed / 1000 * memory[name] / 1024 * GB_SECOND + MILLION_INVOCATIONS / 1e6)
         lines.append(Line(name, f"{each:.2f} runs of {billed} ms at {memory[name]} MB", usd))

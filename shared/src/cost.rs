@@ -1,12 +1,12 @@
 //! What a call costs, US dollars: the carrier's part, the agent's, and AWS'. The vendors tell theirs when a call is over; until
 //! then, and where they do not, it is estimated by the minute.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::config::Env;
 
 /// What is assumed where nobody has told.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tariff {
     /// The carrier's price of a begun minute, both legs.
     pub carrier_minute: f64,
@@ -54,7 +54,7 @@ fn usd(text: &str) -> Result<Option<f64>, String> {
 }
 
 /// What something cost, US dollars.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Cost {
     /// All together.
     pub usd: f64,
@@ -86,8 +86,8 @@ impl Spend {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "there are far fewer people than 2^52")]
     pub fn of(cost: Cost, done: i64, left: i64) -> Self {
-        let forecast = |a_person: f64| cost.usd + a_person * left as f64;
-        Self { cost, forecast_usd: (done >= ENOUGH_PEOPLE).then(|| forecast(cost.usd / done as f64)) }
+        let forecast = || cost.usd + cost.usd / done as f64 * left as f64;
+        Self { cost, forecast_usd: (done >= ENOUGH_PEOPLE).then(forecast) }
     }
 }
 

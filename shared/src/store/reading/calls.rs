@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Conditions, Entry, Slice, Span};
 use crate::cost::Tariff;
 use crate::explain::{self, CallFacts};
-use crate::store::costs::parts;
+use crate::store::costs::{CONVERSATION, parts};
 use crate::store::{Store, StoreError};
 
 /// Which calls.
@@ -114,7 +114,9 @@ impl Store {
     /// When the database does not answer.
     pub async fn call_view(&self, call_id: Uuid) -> Result<Option<Value>, StoreError> {
         let fields = fields(&self.tariff);
-        let sql = format!("select {fields} as view, {FACTS} as facts, v.messages from calls c {JOINS} where c.id = $1");
+        let sql = format!(
+            "select {fields} as view, {FACTS} as facts, v.messages from calls c {CONVERSATION} {JOINS} where c.id = $1"
+        );
         let mut session = self.session().await?;
         let row = session.client()?.query_typed_opt(&sql, &[(&call_id, Type::UUID)]).await?;
         Ok(row.map(|row| {
@@ -163,7 +165,7 @@ fn listing(filter: &CallFilter, slice: &Slice<Uuid>, tariff: &Tariff) -> (String
     // Limited before anything is joined.
     let sql = format!(
         "select {fields} as view, {FACTS} as facts, c.created_at, c.id
-         from (select * from calls c where {wanted} order by c.created_at desc, c.id desc limit {most}) c {JOINS}
+         from (select * from calls c where {wanted} order by c.created_at desc, c.id desc limit {most}) c {CONVERSATION} {JOINS}
          order by c.created_at desc, c.id desc"
     );
     (sql, conditions)
@@ -213,8 +215,8 @@ const FACTS: &str = "jsonb_build_object(
     'contact', case when k.id is not null then jsonb_build_object(
         'status', k.status, 'outcome', k.outcome, 'due_at', k.due_at, 'last', coalesce(k.last_call = c.id, false)) end)";
 
+/// Behind [`CONVERSATION`].
 const JOINS: &str = "
-left join conversations v on v.conversation_id = coalesce(c.conversation_id, c.id::text)
 left join call_recordings r on r.conversation_id = coalesce(c.conversation_id, c.id::text)
 left join contacts k on k.id = c.contact_id
 left join campaigns m on m.id = k.campaign_id
